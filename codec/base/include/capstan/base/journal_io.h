@@ -1,0 +1,55 @@
+// What the hub core asks of a journal beside commits, and what a journal answers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "capstan/base/block.h"
+#include "capstan/base/error.h"
+
+namespace capstan {
+
+/// One row of the state; opaque to the journal.
+struct StateRow {
+  std::string key;
+  std::string value;
+};
+
+/// Changed rows of the state as of `applied`: written as a whole or not at all.
+struct Checkpoint {
+  Sequence applied;
+  std::vector<StateRow> puts;
+  std::vector<std::string> deletes;
+};
+
+/// Names one read until its answer.
+using ReadId = Number<struct ReadIdTag>;
+
+struct Committed {
+  CommitNumber number;  ///< And all before it.
+};
+
+/// The outcome of this commit is not known; only recovery can tell.
+struct CommitUnknown {
+  CommitNumber number;
+  Error error;
+};
+
+struct ReadDone {
+  ReadId id;
+  std::vector<SharedBlock> blocks;
+  std::optional<Error> error;
+};
+
+struct CheckpointDone {
+  Sequence applied;
+  std::optional<Error> error;
+};
+
+struct SegmentDropped {
+  Sequence first;
+  std::optional<Error> error;
+};
+
+}  // namespace capstan

@@ -1,0 +1,207 @@
+// Writing body parts, and walking the row of frames in one.
+#include "buffer_packer.h"
+#include "capstan/base/check.h"
+#include "capstan/codec/compact.h"
+#include "capstan/codec/msgpack_cursor.h"
+
+namespace capstan {
+
+namespace {
+
+constexpr std::size_t kBin32HeaderBytes = 5;
+
+void pack_texts(Packer& packer, const std::vector<std::string>& texts) {
+  packer.pack_array(static_cast<std::uint32_t>(texts.size()));
+  for (const std::string& text : texts) pack_text(packer, text);
+}
+
+}  // namespace
+
+std::optional<Bytes> FrameRow::next() {
+  if (in_.at_end() || !in_.ok()) return std::nullopt;
+  const Bytes frame = msgpack_cursor::read_bin(in_);
+  if (!in_.ok()) return std::nullopt;
+  return frame;
+}
+
+std::optional<std::uint8_t> peek_type(Bytes frame) {
+  Cursor in(frame);
+  if (msgpack_cursor::read_array(in) == 0) return std::nullopt;
+  const std::uint64_t type = msgpack_cursor::read_uint(in);
+  if (!in.ok() || type > UINT8_MAX) return std::nullopt;
+  return static_cast<std::uint8_t>(type);
+}
+
+template <typename WriteFields>
+void BodyWriter::frame(FrameType type, std::uint32_t field_count, WriteFields write_fields) {
+  const std::size_t begin = body_.size();
+  constexpr std::uint8_t kBin32[kBin32HeaderBytes] = {0xc6, 0, 0, 0, 0};
+  append(body_, kBin32);
+  BufferStream stream(body_);
+  Packer packer(stream);
+  packer.pack_array(field_count + 1);
+  packer.pack_uint8(static_cast<std::uint8_t>(type));
+  write_fields(packer);
+  const std::uint32_t length_be = __builtin_bswap32(
+      static_cast<std::uint32_t>(body_.size() - begin - kBin32HeaderBytes));
+  std::memcpy(body_.data() + begin + 1, &length_be, sizeof length_be);
+}
+
+void BodyWriter::write(const Hello& hello) {
+  frame(FrameType::kHello, 4, [&](Packer& p) {
+    p.pack_uint32(hello.version_major);
+    p.pack_uint32(hello.version_minor);
+    pack_texts(p, hello.features);
+    pack_text(p, hello.client);
+  });
+}
+
+void BodyWriter::write(const Welcome& welcome) {
+  frame(FrameType::kWelcome, 11, [&](Packer& p) {
+    p.pack_uint32(welcome.version_major);
+    p.pack_uint32(welcome.version_minor);
+    pack_texts(p, welcome.features);
+    pack_bin(p, welcome.boot.bytes);
+    p.pack_uint64(welcome.envelope_bytes_max);
+    p.pack_uint64(welcome.batch_bytes_max);
+    p.pack_uint64(welcome.window.envelopes);
+    p.pack_uint64(welcome.window.bytes);
+    p.pack_uint32(welcome.heartbeat_ms);
+    p.pack_uint32(welcome.lease_ms);
+    pack_texts(p, welcome.operations);
+  });
+}
+
+void BodyWriter::write(const Attach& attach) {
+  frame(FrameType::kAttach, 9, [&](Packer& p) {
+    p.pack_uint64(attach.request_id);
+    p.pack_uint32(attach.session);
+    pack_text(p, attach.agent);
+    p.pack_uint8(static_cast<std::uint8_t>(attach.mode));
+    switch (attach.since.kind) {
+      case Since::Kind::kNothing:
+        p.pack_nil();
+        break;
+      case Since::Kind::kAll:
+        pack_text(p, "");
+        break;
+      case Since::Kind::kAfter:
+        pack_bin(p, attach.since.after.bytes);
+        break;
+    }
+    p.pack_uint64(attach.credit_until);
+    p.pack_uint64(attach.credit_bytes);
+    p.pack_uint64(attach.epoch);
+    p.pack_uint64(attach.first_number);
+  });
+}
+
+void BodyWriter::write(const SendView& send) {
+  frame(FrameType::kSend, 3, [&](Packer& p) {
+    p.pack_uint32(send.session);
+    p.pack_uint64(send.number);
+    if (send.envelope.empty()) {
+      p.pack_nil();
+    } else {
+      pack_bin(p, send.envelope);
+    }
+  });
+}
+
+void BodyWriter::write(const Accept& accept) {
+  frame(FrameType::kAccept, 6, [&](Packer& p) {
+    p.pack_uint32(accept.session);
+    p.pack_uint64(accept.first_number);
+    p.pack_uint64(accept.count);
+    pack_bin(p, accept.first_id.bytes);
+    p.pack_uint64(accept.window.envelopes);
+    p.pack_uint64(accept.window.bytes);
+  });
+}
+
+void BodyWriter::write(const NotifyView& notify) {
+  frame(FrameType::kNotify, 5, [&](Packer& p) {
+    p.pack_uint32(notify.session);
+    p.pack_uint64(notify.delivery);
+    p.pack_uint32(notify.attempt);
+    p.pack_uint64(notify.position.value);
+    pack_bin(p, notify.envelope);
+  });
+}
+
+void BodyWriter::write(const Receipt& receipt) {
+  frame(FrameType::kReceipt, 4, [&](Packer& p) {
+    p.pack_uint32(receipt.session);
+    p.pack_uint8(static_cast<std::uint8_t>(receipt.kind));
+    switch (receipt.kind) {
+      case ReceiptKind::kCredit:
+        p.pack_nil();
+        break;
+      case ReceiptKind::kAck:
+        pack_bin(p, receipt.envelope_id.bytes);
+        break;
+      case ReceiptKind::kAckUpTo:
+        p.pack_uint64(receipt.delivery);
+        break;
+    }
+    p.pack_uint64(receipt.credit_until);
+  });
+}
+
+void BodyWriter::write(const ErrorFrame& error) {
+  frame(FrameType::kError, 5, [&](Packer& p) {
+    p.pack_uint32(error.session);
+    p.pack_uint8(static_cast<std::uint8_t>(error.about));
+    p.pack_uint64(error.reference);
+    p.pack_uint8(static_cast<std::uint8_t>(error.code));
+    pack_text(p, error.message);
+  });
+}
+
+void BodyWriter::write(const Ping& ping) {
+  frame(FrameType::kPing, 1, [&](Packer& p) { p.pack_uint64(ping.nonce); });
+}
+
+void BodyWriter::write(const Pong& pong) {
+  frame(FrameType::kPong, 2, [&](Packer& p) {
+    p.pack_uint64(pong.nonce);
+    p.pack_array(static_cast<std::uint32_t>(pong.cursors.size()));
+    for (const auto& [session, position] : pong.cursors) {
+      p.pack_array(2);
+      p.pack_uint32(session);
+      p.pack_uint64(position.value);
+    }
+  });
+}
+
+void BodyWriter::write(const Request& request) {
+  frame(FrameType::kRequest, 3, [&](Packer& p) {
+    p.pack_uint64(request.request_id);
+    pack_text(p, request.operation);
+    pack_bin(p, request.params);
+  });
+}
+
+void BodyWriter::write(const Response& response) {
+  frame(FrameType::kResponse, 4, [&](Packer& p) {
+    p.pack_uint64(response.request_id);
+    p.pack_uint8(static_cast<std::uint8_t>(response.code));
+    pack_text(p, response.message);
+    pack_bin(p, response.result);
+  });
+}
+
+void BodyWriter::write(const Bye& bye) {
+  frame(FrameType::kBye, 2, [&](Packer& p) {
+    p.pack_uint8(static_cast<std::uint8_t>(bye.code));
+    pack_text(p, bye.message);
+  });
+}
+
+ByteBuffer BodyWriter::take() {
+  ByteBuffer body;
+  body.swap(body_);
+  return body;
+}
+
+}  // namespace capstan

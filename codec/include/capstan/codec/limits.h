@@ -1,0 +1,44 @@
+// Every limit of the wire, with its reason. PROTOCOL.md §8 repeats the figures.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace capstan {
+
+inline constexpr std::uint32_t kWireVersionMajor = 1;
+inline constexpr std::uint32_t kWireVersionMinor = 0;
+
+/// One envelope, all fourteen fields. Larger things travel by reference.
+inline constexpr std::size_t kEnvelopeBytesMax = 1024 * 1024;
+
+/// One body part. libzmq closes a connection that sends more, so clients refuse it locally.
+inline constexpr std::size_t kBatchBytesMax = 4 * 1024 * 1024;
+
+/// Frame header, numbers and ids around one envelope, with room to spare.
+inline constexpr std::size_t kFrameOverheadMax = 256;
+
+/// A writer starts a new body part when the current one has reached this size: large enough that
+/// CURVE and system calls are paid once for hundreds of envelopes, small enough to pipeline.
+inline constexpr std::size_t kBatchBytesTarget = 128 * 1024;
+
+inline constexpr std::size_t kEventTypeBytesMax = 128;
+inline constexpr std::size_t kTextIdBytesMax = 128;
+inline constexpr std::size_t kTraceIdBytesMax = 512;
+inline constexpr std::size_t kIdempotencyKeyBytesMax = 256;
+inline constexpr std::size_t kAudienceMax = 1024;
+inline constexpr std::size_t kAgentNameBytesMax = 64;
+inline constexpr std::size_t kSessionsPerConnectionMax = 4096;
+
+/// Control frames are small: a parser never allocates for more than this many elements.
+inline constexpr std::size_t kControlElementsMax = 4096;
+inline constexpr std::size_t kControlDepthMax = 8;
+
+/// Numbers that a hub remembers per producer, so that every retry inside the send window is known.
+inline constexpr std::uint64_t kSendWindowEnvelopesMax = 16'384;
+
+static_assert(kEnvelopeBytesMax + kFrameOverheadMax <= kBatchBytesMax,
+              "one envelope of the largest size fits a body part");
+static_assert(kBatchBytesTarget <= kBatchBytesMax);
+
+}  // namespace capstan

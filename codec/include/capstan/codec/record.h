@@ -1,0 +1,156 @@
+// What the WAL holds. FORMAT.md §4 gives the bytes of every record.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "capstan/base/block.h"
+#include "capstan/base/bytes.h"
+#include "capstan/base/ids.h"
+
+namespace capstan {
+
+enum class RecordType : std::uint8_t {
+  kEnvelope = 1,
+  kAgent = 2,
+  kSettled = 3,
+  kSkipped = 4,
+  kSegment = 5,
+  kStart = 6,
+  kGap = 7,
+  kSnapshotBegin = 8,
+  kSnapshotRow = 9,
+  kSnapshotEnd = 10,
+};
+
+/// A client life: the numbers of its sends form one series.
+struct ProducerId {
+  AgentId agent;
+  std::uint64_t epoch = 0;
+  auto operator<=>(const ProducerId&) const = default;
+};
+
+/// An envelope with its recipients and the number its producer gave it.
+struct EnvelopeRecord {
+  Position position;
+  std::uint64_t epoch = 0;
+  std::uint64_t number = 0;
+  Bytes recipients;  ///< 16 bytes each; empty: the owner of the mailbox that the envelope names.
+  Bytes envelope;    ///< Compact form, stamped.
+};
+
+enum class AgentRole : std::uint8_t { kAgent = 0, kAdmin = 1 };
+
+struct AgentRecord {
+  AgentId id;
+  std::string name;
+  std::array<std::uint8_t, 32> key{};  ///< CURVE public key that registered it; zero: any admitted.
+  AgentRole role = AgentRole::kAgent;
+  std::uint32_t version = 1;
+  std::uint64_t created_at_ns = 0;
+  bool operator==(const AgentRecord&) const = default;
+};
+
+/// Positions first … last, both included.
+struct Interval {
+  Position first;
+  Position last;
+  auto operator<=>(const Interval&) const = default;
+};
+
+enum class SettledWhy : std::uint8_t { kAcknowledged = 0, kGap = 1 };
+
+struct SettledRecord {
+  AgentId agent;
+  ChannelId channel;
+  SettledWhy why = SettledWhy::kAcknowledged;
+  std::uint64_t bytes = 0;  ///< Of the settled envelopes, for the inbox's byte count.
+  std::vector<Interval> intervals;
+  bool operator==(const SettledRecord&) const = default;
+};
+
+/// The client gave up a number that had been refused.
+struct SkippedRecord {
+  ProducerId producer;
+  std::uint64_t number = 0;
+  bool operator==(const SkippedRecord&) const = default;
+};
+
+/// `kDropping` is durable before anything is destroyed; `kDropped` removes the segment from the list.
+enum class SegmentState : std::uint8_t { kOpen = 0, kSealed = 1, kDropping = 2, kDropped = 3 };
+
+struct SegmentRecord {
+  Sequence first;
+  SegmentState state = SegmentState::kOpen;
+  bool operator==(const SegmentRecord&) const = default;
+};
+
+struct StartRecord {
+  BootId boot;
+  std::uint64_t wall_ns = 0;
+  bool operator==(const StartRecord&) const = default;
+};
+
+struct SnapshotRow {
+  Bytes key;
+  Bytes value;
+};
+
+/// One record of a block, not yet looked into.
+struct RecordView {
+  RecordType type{};
+  Sequence sequence;
+  std::size_t end_offset = 0;  ///< Of this record in the block: where the next one begins.
+  std::uint16_t recipient_count = 0;
+  Bytes payload;
+};
+
+inline constexpr std::size_t kRecordHeaderBytes = 8;
+inline constexpr std::size_t kEnvelopeRecordHeaderBytes = 32;
+
+/// Walks the records of a block from `offset`, whose record has sequence `at`.
+class RecordReader {
+ public:
+  explicit RecordReader(const Block& block) : RecordReader(block, 0, block.base) {}
+  RecordReader(const Block& block, std::size_t offset, Sequence at)
+      : records_(block.records), offset_(offset), sequence_(at) {}
+
+  /// Empty at the end and at a record that does not fit: the latter never happens in a block whose
+  /// checksum holds, unless another version wrote it.
+  [[nodiscard]] std::optional<RecordView> next();
+  [[nodiscard]] bool at_end() const { return offset_ == records_.size(); }
+
+ private:
+  Bytes records_;
+  std::size_t offset_;
+  Sequence sequence_;
+};
+
+// Decoders of a record's payload; empty when it does not have the record's shape.
+[[nodiscard]] std::optional<EnvelopeRecord> decode_envelope_record(const RecordView& record);
+[[nodiscard]] std::optional<AgentRecord> decode_agent_record(Bytes payload);
+[[nodiscard]] std::optional<SettledRecord> decode_settled_record(Bytes payload);
+[[nodiscard]] std::optional<SkippedRecord> decode_skipped_record(Bytes payload);
+[[nodiscard]] std::optional<SegmentRecord> decode_segment_record(Bytes payload);
+[[nodiscard]] std::optional<StartRecord> decode_start_record(Bytes payload);
+[[nodiscard]] std::optional<Gap> decode_gap_record(Bytes payload);
+[[nodiscard]] std::optional<SnapshotRow> decode_snapshot_row(Bytes payload);
+
+// Encoders append one whole record.
+/// Appends the record with `envelope` as it came and returns where its bytes begin in `to`, so that
+/// the caller can stamp the head in place.
+std::size_t encode_record(const EnvelopeRecord& record, ByteBuffer& to);
+void encode_record(const AgentRecord& record, ByteBuffer& to);
+void encode_record(const SettledRecord& record, ByteBuffer& to);
+void encode_record(const SkippedRecord& record, ByteBuffer& to);
+void encode_record(const SegmentRecord& record, ByteBuffer& to);
+void encode_record(const StartRecord& record, ByteBuffer& to);
+void encode_record(const Gap& record, ByteBuffer& to);
+void encode_record(const SnapshotRow& record, ByteBuffer& to);
+/// kSnapshotBegin and kSnapshotEnd have no payload.
+void encode_marker_record(RecordType type, ByteBuffer& to);
+
+}  // namespace capstan

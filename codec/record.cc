@@ -1,0 +1,224 @@
+// FORMAT.md §4.
+#include "capstan/codec/record.h"
+
+#include "capstan/base/check.h"
+#include "capstan/base/cursor.h"
+
+namespace capstan {
+
+namespace {
+
+void begin_record(RecordType type, std::uint16_t recipient_count, std::size_t payload_bytes,
+                  ByteBuffer& to) {
+  append_u32_le(to, static_cast<std::uint32_t>(payload_bytes));
+  to.push_back(static_cast<std::uint8_t>(type));
+  to.push_back(0);
+  append_u16_le(to, recipient_count);
+}
+
+/// Reserves the header, and writes the length once the payload is there.
+class RecordFrame {
+ public:
+  RecordFrame(RecordType type, ByteBuffer& to) : to_(to), begin_(to.size()) {
+    begin_record(type, 0, 0, to);
+  }
+  RecordFrame(const RecordFrame&) = delete;
+  RecordFrame& operator=(const RecordFrame&) = delete;
+  ~RecordFrame() {
+    const auto length = static_cast<std::uint32_t>(to_.size() - begin_ - kRecordHeaderBytes);
+    std::memcpy(to_.data() + begin_, &length, sizeof length);
+  }
+
+ private:
+  ByteBuffer& to_;
+  std::size_t begin_;
+};
+
+template <typename AnyId>
+AnyId take_id(Cursor& in) {
+  const Bytes bytes = in.take(16);
+  return bytes.empty() ? AnyId{} : AnyId{AnyId::from_bytes(bytes.data())};
+}
+
+/// A decoded payload, unless the cursor failed or bytes remain.
+template <typename Record>
+std::optional<Record> whole(const Cursor& in, Record record) {
+  if (!in.ok() || !in.at_end()) return std::nullopt;
+  return record;
+}
+
+}  // namespace
+
+std::optional<RecordView> RecordReader::next() {
+  if (offset_ >= records_.size()) return std::nullopt;
+  Cursor in(records_.subspan(offset_));
+  const std::uint32_t payload_bytes = in.u32_le();
+  RecordView record;
+  record.type = static_cast<RecordType>(in.u8());
+  (void)in.u8();
+  record.recipient_count = in.u16_le();
+  record.sequence = sequence_;
+  record.payload = in.take(payload_bytes);
+  if (!in.ok()) return std::nullopt;
+  offset_ += kRecordHeaderBytes + payload_bytes;
+  record.end_offset = offset_;
+  ++sequence_;
+  return record;
+}
+
+std::size_t encode_record(const EnvelopeRecord& record, ByteBuffer& to) {
+  const std::size_t recipients = record.recipients.size() / 16;
+  CAPSTAN_CHECK(record.recipients.size() % 16 == 0 && recipients <= UINT16_MAX);
+  const std::size_t fixed = kEnvelopeRecordHeaderBytes - kRecordHeaderBytes;
+  begin_record(RecordType::kEnvelope, static_cast<std::uint16_t>(recipients),
+               fixed + record.recipients.size() + record.envelope.size(), to);
+  append_u64_le(to, record.position.value);
+  append_u64_le(to, record.epoch);
+  append_u64_le(to, record.number);
+  append(to, record.recipients);
+  const std::size_t envelope_offset = to.size();
+  append(to, record.envelope);
+  return envelope_offset;
+}
+
+std::optional<EnvelopeRecord> decode_envelope_record(const RecordView& record) {
+  Cursor in(record.payload);
+  EnvelopeRecord envelope;
+  envelope.position = Position{in.u64_le()};
+  envelope.epoch = in.u64_le();
+  envelope.number = in.u64_le();
+  envelope.recipients = in.take(std::uint64_t{record.recipient_count} * 16);
+  envelope.envelope = in.take(in.remaining());
+  return whole(in, envelope);
+}
+
+void encode_record(const AgentRecord& record, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kAgent, to);
+  append(to, record.id.view());
+  append(to, record.key);
+  to.push_back(static_cast<std::uint8_t>(record.role));
+  append_u32_le(to, record.version);
+  append_u64_le(to, record.created_at_ns);
+  append_u16_le(to, static_cast<std::uint16_t>(record.name.size()));
+  append(to, as_bytes(record.name));
+}
+
+std::optional<AgentRecord> decode_agent_record(Bytes payload) {
+  Cursor in(payload);
+  AgentRecord agent;
+  agent.id = take_id<AgentId>(in);
+  const Bytes key = in.take(agent.key.size());
+  if (!key.empty()) std::memcpy(agent.key.data(), key.data(), key.size());
+  agent.role = static_cast<AgentRole>(in.u8());
+  agent.version = in.u32_le();
+  agent.created_at_ns = in.u64_le();
+  agent.name = as_text(in.take(in.u16_le()));
+  return whole(in, std::move(agent));
+}
+
+void encode_record(const SettledRecord& record, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kSettled, to);
+  append(to, record.agent.view());
+  append(to, record.channel.view());
+  to.push_back(static_cast<std::uint8_t>(record.why));
+  append_u64_le(to, record.bytes);
+  append_u32_le(to, static_cast<std::uint32_t>(record.intervals.size()));
+  for (const Interval& interval : record.intervals) {
+    append_u64_le(to, interval.first.value);
+    append_u64_le(to, interval.last.value);
+  }
+}
+
+std::optional<SettledRecord> decode_settled_record(Bytes payload) {
+  Cursor in(payload);
+  SettledRecord settled;
+  settled.agent = take_id<AgentId>(in);
+  settled.channel = take_id<ChannelId>(in);
+  settled.why = static_cast<SettledWhy>(in.u8());
+  settled.bytes = in.u64_le();
+  const std::uint32_t count = in.u32_le();
+  if (in.remaining() != std::size_t{count} * 16) return std::nullopt;
+  settled.intervals.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Position first{in.u64_le()};
+    settled.intervals.push_back({first, Position{in.u64_le()}});
+  }
+  return whole(in, std::move(settled));
+}
+
+void encode_record(const SkippedRecord& record, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kSkipped, to);
+  append(to, record.producer.agent.view());
+  append_u64_le(to, record.producer.epoch);
+  append_u64_le(to, record.number);
+}
+
+std::optional<SkippedRecord> decode_skipped_record(Bytes payload) {
+  Cursor in(payload);
+  SkippedRecord skipped;
+  skipped.producer.agent = take_id<AgentId>(in);
+  skipped.producer.epoch = in.u64_le();
+  skipped.number = in.u64_le();
+  return whole(in, skipped);
+}
+
+void encode_record(const SegmentRecord& record, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kSegment, to);
+  append_u64_le(to, record.first.value);
+  to.push_back(static_cast<std::uint8_t>(record.state));
+}
+
+std::optional<SegmentRecord> decode_segment_record(Bytes payload) {
+  Cursor in(payload);
+  SegmentRecord segment;
+  segment.first = Sequence{in.u64_le()};
+  segment.state = static_cast<SegmentState>(in.u8());
+  return whole(in, segment);
+}
+
+void encode_record(const StartRecord& record, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kStart, to);
+  append(to, record.boot.view());
+  append_u64_le(to, record.wall_ns);
+}
+
+std::optional<StartRecord> decode_start_record(Bytes payload) {
+  Cursor in(payload);
+  StartRecord start;
+  start.boot = take_id<BootId>(in);
+  start.wall_ns = in.u64_le();
+  return whole(in, start);
+}
+
+void encode_record(const Gap& gap, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kGap, to);
+  append_u64_le(to, gap.first.value);
+  append_u64_le(to, gap.last.value);
+}
+
+std::optional<Gap> decode_gap_record(Bytes payload) {
+  Cursor in(payload);
+  Gap gap;
+  gap.first = Sequence{in.u64_le()};
+  gap.last = Sequence{in.u64_le()};
+  return whole(in, gap);
+}
+
+void encode_record(const SnapshotRow& row, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kSnapshotRow, to);
+  append_u32_le(to, static_cast<std::uint32_t>(row.key.size()));
+  append(to, row.key);
+  append(to, row.value);
+}
+
+std::optional<SnapshotRow> decode_snapshot_row(Bytes payload) {
+  Cursor in(payload);
+  SnapshotRow row;
+  row.key = in.take(in.u32_le());
+  row.value = in.take(in.remaining());
+  return whole(in, row);
+}
+
+void encode_marker_record(RecordType type, ByteBuffer& to) { const RecordFrame frame(type, to); }
+
+}  // namespace capstan
