@@ -1,0 +1,58 @@
+// Disk work of the operator's requests, which the core must not wait for.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "capstan/core/event.h"
+#include "capstan/security/credentials.h"
+#include "capstan/security/layout.h"
+
+namespace capstan {
+
+/// Writes agents/NAME and swaps the credential snapshot.
+///
+/// Thread: calls from the core thread; results come back through drain().
+class AdminThread {
+ public:
+  AdminThread(Layout layout, CredentialStore& credentials);
+  /// Ends after the work that waits.
+  ~AdminThread();
+  AdminThread(const AdminThread&) = delete;
+  AdminThread& operator=(const AdminThread&) = delete;
+
+  /// Answered by KeyAdmitted.
+  void admit(const AdmittedKey& key);
+
+  /// Reads agents/ anew; answered by KeysChanged. A folder with errors changes nothing.
+  void reload();
+
+  void drain(std::vector<Event>& events);
+
+  /// Readable while results wait.
+  [[nodiscard]] int wake_fd() const { return wake_fd_; }
+
+ private:
+  using Job = std::function<std::optional<Event>()>;
+
+  void queue(Job job);
+  void run();
+  std::optional<Event> admit_now(const AdmittedKey& key);
+  std::optional<Event> reload_now();
+
+  Layout layout_;
+  CredentialStore& credentials_;
+  int wake_fd_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Job> jobs_;
+  std::vector<Event> results_;
+  bool stopping_ = false;
+  std::thread thread_;  // Last: it uses all of the above.
+};
+
+}  // namespace capstan

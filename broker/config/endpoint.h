@@ -1,0 +1,43 @@
+// Endpoints that a hub can listen on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "capstan/base/result.h"
+
+namespace capstan {
+
+enum class Transport { kTcp, kIpc };
+
+struct Endpoint {
+  Transport transport = Transport::kTcp;
+  std::string host;        ///< Of tcp: an address, "[...]" for IPv6, an interface's name, or "*".
+  std::uint16_t port = 0;  ///< Of tcp; 0 is any free one.
+  std::string path;        ///< Of ipc.
+
+  bool operator==(const Endpoint&) const = default;
+
+  /// The text that libzmq binds. "localhost" is written as the address it means, since libzmq
+  /// resolves no host names when it binds.
+  [[nodiscard]] std::string text() const;
+
+  /// Only this machine reaches it: ipc, 127.0.0.0/8, ::1, localhost. What is not surely loopback is
+  /// not: interface names, shortened addresses, names that begin like an address.
+  [[nodiscard]] bool is_local() const;
+
+  [[nodiscard]] bool is_ipv6() const { return host.starts_with('['); }
+};
+
+/// Shape:  tcp://HOST:PORT or ipc://PATH; no blanks, quotes or control characters.
+/// Errors: kInvalidArgument.
+[[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text);
+
+/// The endpoint itself, or for tcp with port 0 the same with a port that was free just now.
+///
+/// Errors: kInvalidArgument: the host is not an address; kUnavailable: no free port, or not an
+///         address of this machine.
+[[nodiscard]] Result<Endpoint> with_free_port(Endpoint endpoint);
+
+}  // namespace capstan

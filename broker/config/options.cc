@@ -1,0 +1,75 @@
+#include "config/options.h"
+
+namespace capstan {
+namespace {
+
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kMiB = 1024 * kKiB;
+constexpr std::uint64_t kGiB = 1024 * kMiB;
+constexpr std::uint64_t kTiB = 1024 * kGiB;
+
+// A field of Config by its path.
+#define CAPSTAN_FIELD(path) [](Config & config) -> decltype((config.path)) { return config.path; }
+
+constexpr Option kOptions[] = {
+    {"listen", "endpoint", "", Reload::kAtRestart,
+     TextOption{"tcp://127.0.0.1:7450", CAPSTAN_FIELD(listen.endpoint)},
+     "Where agents connect to: tcp://ADDRESS:PORT, with * for every address, or ipc://PATH."},
+
+    {"security", "curve", "", Reload::kAtRestart,
+     FlagOption{true, CAPSTAN_FIELD(security.curve)},
+     "Encrypt, and admit only the keys in agents/. Without it nobody is told apart, so the endpoint "
+     "must be on loopback or ipc."},
+    {"security", "insecure", "", Reload::kAtRestart,
+     FlagOption{false, CAPSTAN_FIELD(security.insecure)},
+     "Allow curve = false on an endpoint that other machines reach: anybody there can read and send "
+     "everything."},
+
+    {"journal", "directory", "", Reload::kAtRestart,
+     TextOption{"data", CAPSTAN_FIELD(journal.directory)},
+     "Where envelopes are kept. A relative path is relative to this file."},
+    {"journal", "segment_bytes_max", kBytesUnit, Reload::kAtRestart,
+     NumberOption{256 * kMiB, kMiB, 4 * kGiB, CAPSTAN_FIELD(journal.segment_bytes_max)},
+     "Size at which the journal begins a new segment. Disk is given back by whole segments."},
+    {"journal", "checkpoint_interval_ms", "ms", Reload::kAtRestart,
+     NumberOption{5'000, 100, 3'600'000, CAPSTAN_FIELD(journal.checkpoint_interval_ms)},
+     "How often the state is saved; a start replays what came after the last time."},
+
+    {"delivery", "lease_ms", "ms", Reload::kAtRestart,
+     NumberOption{10'000, 1'000, 600'000, CAPSTAN_FIELD(delivery.lease_ms)},
+     "An agent that was silent for so long is offline. At least twice heartbeat_ms."},
+    {"delivery", "heartbeat_ms", "ms", Reload::kAtRestart,
+     NumberOption{2'000, 100, 60'000, CAPSTAN_FIELD(delivery.heartbeat_ms)},
+     "How often clients are asked to show that they live."},
+    {"delivery", "inbox_envelopes_max", "envelopes", Reload::kAtRestart,
+     NumberOption{10'000'000, 1, 1'000'000'000, CAPSTAN_FIELD(delivery.inbox_envelopes_max)},
+     "Mail that may wait for one agent; more is refused as inbox_full until some is acknowledged."},
+    {"delivery", "inbox_bytes_max", kBytesUnit, Reload::kAtRestart,
+     NumberOption{8 * kGiB, kMiB, kTiB, CAPSTAN_FIELD(delivery.inbox_bytes_max)},
+     "The same bound in bytes."},
+
+    {"send", "window_envelopes", "envelopes", Reload::kAtRestart,
+     NumberOption{16'384, 64, 65'535, CAPSTAN_FIELD(send.window_envelopes)},
+     "What one connection may have sent without an answer yet."},
+    {"send", "window_bytes", kBytesUnit, Reload::kAtRestart,
+     NumberOption{4 * kMiB, kMiB, 64 * kMiB, CAPSTAN_FIELD(send.window_bytes)},
+     "The same bound in bytes."},
+    {"send", "commit_budget_bytes", kBytesUnit, Reload::kAtRestart,
+     NumberOption{64 * kMiB, kMiB, 4 * kGiB, CAPSTAN_FIELD(send.commit_budget_bytes)},
+     "What all connections together may have on its way to the disk. At least window_bytes."},
+
+    {"memory", "resident_blocks_bytes", kBytesUnit, Reload::kAtRestart,
+     NumberOption{64 * kMiB, kMiB, 64 * kGiB, CAPSTAN_FIELD(memory.resident_blocks_bytes)},
+     "Recent envelopes kept in memory, so that agents that keep up cause no reads."},
+
+    {"log", "level", "", Reload::kOnReload, LevelOption{LogLevel::kInfo, CAPSTAN_FIELD(log.level)},
+     "What is logged: this level and those after it."},
+};
+
+#undef CAPSTAN_FIELD
+
+}  // namespace
+
+std::span<const Option> all_options() { return kOptions; }
+
+}  // namespace capstan

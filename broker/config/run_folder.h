@@ -1,0 +1,34 @@
+// DIR/run: whether a hub runs on this folder, and where it listens.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "capstan/base/result.h"
+#include "capstan/security/layout.h"
+
+namespace capstan {
+
+/// Held by the running hub; the kernel releases it however the process ends.
+class RunLock {
+ public:
+  /// Errors: kLocked: another hub runs on this folder, named by its process id; kIo.
+  [[nodiscard]] static Result<std::unique_ptr<RunLock>> acquire(const Layout& layout);
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  explicit RunLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+[[nodiscard]] bool hub_is_running(const Layout& layout);
+
+/// One line, replaced whole.
+[[nodiscard]] Status write_endpoint(const Layout& layout, const std::string& endpoint);
+
+/// Errors: kUnavailable: no hub has listened here yet.
+[[nodiscard]] Result<std::string> read_endpoint(const Layout& layout);
+
+}  // namespace capstan

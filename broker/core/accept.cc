@@ -1,0 +1,56 @@
+// Stage 7: the commit is durable; whoever waited for it hears so.
+#include <algorithm>
+
+#include "stages.h"
+
+namespace capstan {
+
+namespace {
+
+void release_accepts(Core& core, const CommitConsequences& done) {
+  for (const AcceptRun& run : done.accepts) {
+    core.counters.accepted += run.accept.count;
+    Session* session = core.find_session(run.connection, run.accept.session);
+    if (session == nullptr) continue;
+    session->unaccepted.envelopes -= std::min(session->unaccepted.envelopes, run.accept.count);
+    session->unaccepted.bytes -= std::min(session->unaccepted.bytes, run.bytes);
+    Accept accept = run.accept;
+    accept.window = core.window;
+    core.output(*session->connection).write(accept);
+  }
+}
+
+void release_replies(Core& core, CommitConsequences& done) {
+  for (auto& [connection_id, writer] : done.replies) {
+    Connection* connection = core.find_connection(connection_id);
+    if (connection != nullptr) core.output(*connection).append_body(writer.take());
+  }
+}
+
+void release(Core& core, CommitConsequences& done) {
+  core.committed = done.last;
+  release_accepts(core, done);
+  release_replies(core, done);
+  for (SharedBlock& block : done.blocks) core.cache.add(std::move(block));
+  core.released = done.number;
+  for (const auto& [inbox, floor] : done.settled_floors) inbox->durable_floor = floor;
+  for (const AgentId& agent : done.touched) {
+    Session* receiver = core.inbox_of(agent).receiver;
+    if (receiver != nullptr) mark_ready(core, *receiver);
+  }
+  for (AdmitKey& admission : done.admissions) core.effects->push_back(std::move(admission));
+  for (const Sequence& first : done.drops) core.effects->push_back(DropSegment{first});
+  if (done.checkpoint) core.effects->push_back(WriteCheckpoint{*std::move(done.checkpoint)});
+}
+
+}  // namespace
+
+void accept(Core& core, CommitNumber number) {
+  while (!core.in_flight.empty() && core.in_flight.front().number <= number) {
+    CommitConsequences done = std::move(core.in_flight.front());
+    core.in_flight.pop_front();
+    release(core, done);
+  }
+}
+
+}  // namespace capstan

@@ -1,0 +1,103 @@
+// Stage 9: receipts settle deliveries; settlements ride in the next commit.
+#include <algorithm>
+
+#include "stages.h"
+
+namespace capstan {
+
+namespace {
+
+void note_unsaved(Core& core, Inbox& inbox, const InFlight& delivery) {
+  if (inbox.unsaved.empty()) {
+    core.with_unsaved.push_back(&inbox);
+    if (core.oldest_unsaved_ns == 0) core.oldest_unsaved_ns = core.now.monotonic_ns;
+  }
+  inbox.unsaved_bytes += delivery.bytes;
+  if (!inbox.unsaved.empty() && inbox.unsaved.back().last.plus(1) == delivery.position) {
+    inbox.unsaved.back().last = delivery.position;
+  } else {
+    inbox.unsaved.push_back({delivery.position, delivery.position});
+  }
+}
+
+void settle(Core& core, Session& session, InFlight& delivery) {
+  if (delivery.acknowledged) return;
+  delivery.acknowledged = true;
+  ++core.counters.acknowledged;
+  session.in_flight_bytes -= delivery.bytes;
+  session.connection->unacknowledged_bytes -= delivery.bytes;
+  note_unsaved(core, *session.inbox, delivery);
+}
+
+void forget_front(Session& session) {
+  while (!session.in_flight.empty() && session.in_flight.front().acknowledged) {
+    session.in_flight.pop_front();
+    ++session.first_in_flight;
+  }
+}
+
+void settle_up_to(Core& core, Session& session, std::uint64_t delivery) {
+  while (!session.in_flight.empty() && session.first_in_flight <= delivery) {
+    settle(core, session, session.in_flight.front());
+    session.in_flight.pop_front();
+    ++session.first_in_flight;
+  }
+}
+
+void settle_one(Core& core, Session& session, const EnvelopeId& id) {
+  // Receivers mostly acknowledge the oldest: the search ends near the front.
+  const auto at = std::find_if(session.in_flight.begin(), session.in_flight.end(),
+                               [&](const InFlight& delivery) { return delivery.id == id; });
+  if (at != session.in_flight.end()) settle(core, session, *at);
+}
+
+}  // namespace
+
+void acknowledge(Core& core, Connection& connection, const Receipt& receipt) {
+  const auto at = connection.sessions.find(receipt.session);
+  if (at == connection.sessions.end()) {
+    core.reply(connection, ErrorFrame{receipt.session, FrameType::kReceipt, receipt.delivery,
+                                      ErrorCode::kUnknownSession,
+                                      "no such session on this connection; attach first"});
+    return;
+  }
+  Session& session = *at->second;
+  if (session.inbox == nullptr) {
+    core.reply(connection,
+               ErrorFrame{receipt.session, FrameType::kReceipt, receipt.delivery,
+                          ErrorCode::kWrongState, "a posting session has nothing to acknowledge"});
+    return;
+  }
+  switch (receipt.kind) {
+    case ReceiptKind::kCredit:
+      break;
+    case ReceiptKind::kAck:
+      // An id that is not in flight was settled before, or belongs to an earlier session whose
+      // deliveries come again: nothing is lost by ignoring it.
+      settle_one(core, session, receipt.envelope_id);
+      break;
+    case ReceiptKind::kAckUpTo:
+      settle_up_to(core, session, receipt.delivery);
+      break;
+  }
+  forget_front(session);
+  session.credit_until = std::max(session.credit_until, receipt.credit_until);
+  mark_ready(core, session);
+}
+
+void settle_acknowledged(Core& core) {
+  for (Inbox* inbox : core.with_unsaved) {
+    SettledRecord record;
+    record.agent = inbox->agent;
+    record.channel = mailbox_of(inbox->agent);
+    record.bytes = std::exchange(inbox->unsaved_bytes, 0);
+    record.intervals.swap(inbox->unsaved);
+    add_record(core, record);
+    core.building.settled_floors.emplace_back(inbox,
+                                              Position{inbox->mailbox->settled.floor()});
+  }
+  core.with_unsaved.clear();
+  core.oldest_unsaved_ns = 0;
+}
+
+}  // namespace capstan

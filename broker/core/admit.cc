@@ -1,0 +1,96 @@
+// Stage 5: is it this number's turn, and is there a place for it? PROTOCOL.md §6.
+#include "batch.h"
+
+namespace capstan {
+
+namespace {
+
+ChannelId channel_of(const BatchItem& item) {
+  return item.envelope.bytes().empty() ? ChannelId{} : item.envelope.channel_id();
+}
+
+/// Empty when the number may be stored now.
+std::optional<std::pair<ErrorCode, std::string>> check_turn(const Session& session,
+                                                            std::uint64_t number,
+                                                            const ChannelId& channel) {
+  if (session.epoch == 0 || number == 0) {
+    return {{ErrorCode::kInvalidArgument, "epochs and numbers are above 0"}};
+  }
+  if (number > session.expected) {
+    return {{ErrorCode::kOutOfOrder,
+             "number " + std::to_string(session.expected) + " has to come first"}};
+  }
+  if (session.open_numbers.blocks(number, channel)) {
+    return {{ErrorCode::kOutOfOrder, "an earlier number to this channel was refused"}};
+  }
+  return std::nullopt;
+}
+
+std::optional<std::pair<ErrorCode, std::string>> check_place(const Core& core,
+                                                             const Session& session,
+                                                             const Mailbox& mailbox,
+                                                             std::uint64_t bytes) {
+  // A shrunken grant must not refuse what was sent under a larger one: the bound is the largest.
+  // An empty window takes one envelope of any size.
+  if (session.unaccepted.envelopes > 0 &&
+      (session.unaccepted.envelopes + 1 > core.config.window_envelopes ||
+       session.unaccepted.bytes + bytes > core.config.window_bytes)) {
+    return {{ErrorCode::kWindowExceeded, "more is unaccepted than the send window allows"}};
+  }
+  if (mailbox.pending() >= core.config.inbox_envelopes_max ||
+      mailbox.pending_bytes + bytes > core.config.inbox_bytes_max) {
+    return {{ErrorCode::kInboxFull, "the receiver's inbox is full; send again later"}};
+  }
+  return std::nullopt;
+}
+
+void accept_again(Core& core, Session& session, std::uint64_t number, const EnvelopeId& id) {
+  ++core.counters.deduplicated;
+  core.reply(*session.connection, Accept{session.id, number, 1, id, core.window});
+}
+
+}  // namespace
+
+void refuse(Core& core, Connection& connection, BatchItem& item, ErrorCode code,
+            std::string message) {
+  item.error = code;
+  ++core.counters.refused_sends;
+  if (item.session != nullptr && item.send.number != 0 &&
+      item.send.number <= item.session->expected) {
+    // Only so many numbers are kept open; beyond them the sender has to go back first.
+    if (item.send.number < item.session->expected) {
+      item.session->open_numbers.open(item.send.number, channel_of(item));
+    } else if (item.session->open_numbers.size() < core.config.window_envelopes) {
+      item.session->open_numbers.open(item.send.number, channel_of(item));
+      ++item.session->expected;
+    }
+  }
+  core.reply(connection, ErrorFrame{item.send.session, FrameType::kSend, item.send.number, code,
+                                    std::move(message)});
+}
+
+std::optional<Admitted> admit(Core& core, const Routed& routed) {
+  BatchItem& item = routed.item();
+  Session& session = *item.session;
+  const std::uint64_t number = item.send.number;
+  if (number < session.expected) {
+    const Producer* producer = core.state.find_producer({session.agent, session.epoch});
+    if (producer != nullptr && producer->is_settled(number)) {
+      accept_again(core, session, number, producer->id_of(number).value_or(EnvelopeId{}));
+      return std::nullopt;
+    }
+  }
+  auto refusal = check_turn(session, number, routed.channel());
+  if (!refusal && routed.mailbox() != nullptr) {
+    refusal = check_place(core, session, *routed.mailbox(), item.send.envelope.size());
+  }
+  if (refusal) {
+    refuse(core, *session.connection, item, refusal->first, std::move(refusal->second));
+    return std::nullopt;
+  }
+  session.open_numbers.close(number);
+  if (number == session.expected) ++session.expected;
+  return Admitted(routed);
+}
+
+}  // namespace capstan

@@ -1,0 +1,110 @@
+// Stage 6: the record, its fold, and what follows when it is durable; then the commit as a whole.
+#include <algorithm>
+
+#include "batch.h"
+#include "capstan/base/check.h"
+#include "stages.h"
+
+namespace capstan {
+
+namespace {
+
+/// While one commit is being synced, the next leaves once it is worth a sync of its own: the disk
+/// stays busy, and small commits still gather.
+constexpr std::uint64_t kSecondCommitBytesMin = 256 * 1024;
+constexpr std::size_t kCommitsInFlightMax = 2;
+
+void add_accept(CommitConsequences& building, const Session& session, std::uint64_t number,
+                const EnvelopeId& id, std::uint64_t bytes) {
+  if (!building.accepts.empty()) {
+    AcceptRun& run = building.accepts.back();
+    Accept& last = run.accept;
+    if (run.connection == session.connection->id && last.session == session.id &&
+        number == last.first_number + last.count && id == last.first_id.plus(last.count)) {
+      ++last.count;
+      run.bytes += bytes;
+      return;
+    }
+  }
+  building.accepts.push_back(
+      {session.connection->id, Accept{session.id, number, 1, id, {}}, bytes});
+}
+
+bool may_leave(const Core& core) {
+  if (core.in_flight.empty()) return true;
+  return core.in_flight.size() < kCommitsInFlightMax &&
+         core.builder.bytes() >= kSecondCommitBytesMin;
+}
+
+bool settlements_are_due(const Core& core) {
+  return core.oldest_unsaved_ns != 0 &&
+         core.now.monotonic_ns >= core.oldest_unsaved_ns + kSettleDelayNs;
+}
+
+}  // namespace
+
+void commit(Core& core, const Admitted& admitted) {
+  BatchItem& item = admitted.item();
+  Session& session = *item.session;
+  if (admitted.mailbox() == nullptr) {
+    add_record(core, SkippedRecord{{session.agent, session.epoch}, item.send.number});
+    core.reply(*session.connection,
+               Accept{session.id, item.send.number, 1, EnvelopeId{}, core.window});
+    return;
+  }
+  begin_commit(core);
+  Mailbox& mailbox = *admitted.mailbox();
+  const Bytes envelope = item.send.envelope;
+  const EnvelopeRecord record{mailbox.next, session.epoch, item.send.number, {}, envelope};
+  const Sequence sequence = core.builder.next();
+  Block& block =
+      core.builder.add_record(kEnvelopeRecordHeaderBytes + envelope.size(), core.now.wall_ns);
+  const std::size_t offset = encode_record(record, block.records);
+  const EnvelopeId id = EnvelopeId::make(core.id_clock_ns, 0, sequence);
+  stamp_envelope(block.records.data() + offset, id, core.now.wall_ns, admitted.channel(),
+                 session.agent);
+  const AgentId owner = owner_of_mailbox(admitted.channel());
+  core.state.apply_envelope(owner, mailbox, record, id, session.agent, sequence, block.base);
+  ++session.unaccepted.envelopes;
+  session.unaccepted.bytes += envelope.size();
+  add_accept(core.building, session, item.send.number, id, envelope.size());
+  core.building.touched.insert(owner);
+}
+
+void add_encoded_record(Core& core, const ByteBuffer& record) {
+  begin_commit(core);
+  const Sequence sequence = core.builder.next();
+  Block& block = core.builder.add_record(record.size(), core.now.wall_ns);
+  const std::size_t offset = block.records.size();
+  append(block.records, record);
+  RecordReader reader(block, offset, sequence);
+  const auto view = reader.next();
+  CAPSTAN_CHECK(view.has_value());
+  const Status applied = core.state.apply(*view, block.base);
+  CAPSTAN_CHECK(applied.ok());
+}
+
+void emit_commit(Core& core) {
+  if (core.builder.empty() && !settlements_are_due(core)) return;
+  if (!may_leave(core)) return;
+  settle_acknowledged(core);
+  if (core.builder.empty()) return;
+  checkpoint_if_due(core);
+  CommitConsequences& done = core.building;
+  done.number = core.next_commit;
+  done.bytes = core.builder.bytes();
+  done.last = core.state.applied();
+  done.blocks = core.builder.take();
+  const bool opens_segment = std::exchange(core.opens_segment, false);
+  core.open_segment_bytes += done.bytes;
+  core.bytes_since_snapshot += done.bytes;
+  core.bytes_since_checkpoint += done.bytes;
+  ++core.next_commit;
+  ++core.counters.commits;
+  core.effects->push_back(
+      WriteCommit{Commit{done.number, core.id_clock_ns, opens_segment, done.blocks}});
+  core.in_flight.push_back(std::move(core.building));
+  core.building = {};
+}
+
+}  // namespace capstan

@@ -1,0 +1,232 @@
+// Frames that open, bind, keep alive and close. PROTOCOL.md §5 and §6.
+#include <algorithm>
+#include <array>
+
+#include "capstan/codec/limits.h"
+#include "capstan/codec/params.h"
+#include "capstan/security/admission.h"
+#include "operations.h"
+#include "stages.h"
+
+namespace capstan {
+
+namespace {
+
+enum class Legal : std::uint8_t { kNever, kAlways, kAfterHello };
+
+/// Which frame a client may send in which state of its connection.
+constexpr std::array<Legal, 16> kLegal = [] {
+  std::array<Legal, 16> legal{};
+  legal.fill(Legal::kNever);
+  const auto set = [&](FrameType type, Legal when) { legal[static_cast<std::size_t>(type)] = when; };
+  set(FrameType::kHello, Legal::kAlways);
+  set(FrameType::kBye, Legal::kAlways);
+  set(FrameType::kAttach, Legal::kAfterHello);
+  set(FrameType::kSend, Legal::kAfterHello);
+  set(FrameType::kReceipt, Legal::kAfterHello);
+  set(FrameType::kPing, Legal::kAfterHello);
+  set(FrameType::kRequest, Legal::kAfterHello);
+  return legal;
+}();
+
+void refuse_frame(Core& core, Connection& connection, std::uint8_t type, ErrorCode code,
+                  std::string message) {
+  ++core.counters.refused_frames;
+  core.reply(connection, ErrorFrame{0, static_cast<FrameType>(type), 0, code, std::move(message)});
+}
+
+void respond(Core& core, Connection& connection, std::uint64_t request_id, const Error& error) {
+  core.reply(connection, Response{request_id, error.code, error.context, {}});
+}
+
+/// One answer for an unknown name, a removed agent and somebody else's: it tells nothing apart.
+Error denied(const std::string& name) {
+  return {ErrorCode::kAccessDenied, "this key may not use the name '" + name + "'"};
+}
+
+Result<AgentId> authorize_attach(Core& core, const Connection& connection,
+                                 const std::string& name) {
+  const auto& globs = connection.identity.names;
+  const bool named = connection.any_key ||
+                     std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
+                       return name_matches(glob, name);
+                     });
+  if (!named) return denied(name);
+  if (connection.any_key && core.state.find_agent(name) == nullptr) return denied(name);
+  return create_agent(core, name, connection.identity);
+}
+
+/// Where the receiver begins: the first position whose envelope may lie after `since`.
+void set_start(const Core& core, Session& session, const Since& since) {
+  switch (since.kind) {
+    case Since::Kind::kAll:
+      break;
+    case Since::Kind::kAfter:
+      session.after = since.after.sequence();
+      break;
+    case Since::Kind::kNothing:
+      session.after = core.state.applied();
+      break;
+  }
+  const std::deque<MailRun>& runs = session.inbox->mailbox->runs;
+  auto after = std::upper_bound(
+      runs.begin(), runs.end(), session.after,
+      [](Sequence sequence, const MailRun& run) { return sequence < run.block; });
+  if (after != runs.begin()) --after;
+  if (after != runs.end()) session.next_position = after->first;
+}
+
+void supersede(Core& core, Session& old) {
+  core.reply(*old.connection,
+             ErrorFrame{old.id, FrameType::kNone, 0, ErrorCode::kSuperseded,
+                        "another receiving session of this agent was opened"});
+  core.audit("superseded", "agent=" + old.agent.hex());
+  end_session(core, old);
+}
+
+void bind_receiver(Core& core, Session& session, const Attach& attach) {
+  Inbox& inbox = core.inbox_of(session.agent);
+  if (inbox.receiver != nullptr) supersede(core, *inbox.receiver);
+  inbox.receiver = &session;
+  session.inbox = &inbox;
+  session.credit_until = attach.credit_until;
+  session.credit_bytes = attach.credit_bytes;
+  set_start(core, session, attach.since);
+}
+
+/// Errors: kEpochForgotten. Otherwise the number up to which all is settled.
+Result<std::uint64_t> bind_poster(Core& core, Session& session, const Attach& attach) {
+  if (attach.epoch == 0) return std::uint64_t{0};
+  const ProducerId id{session.agent, attach.epoch};
+  const Producer* producer = core.state.find_producer(id);
+  if (producer == nullptr && attach.first_number > 1) {
+    return {ErrorCode::kEpochForgotten,
+            "the hub knows nothing of this epoch; take a new one, and treat what is unaccepted as "
+            "of unknown outcome"};
+  }
+  const auto older = core.posters.find(id);
+  if (older != core.posters.end()) end_session(core, *older->second);
+  core.posters[id] = &session;
+  session.epoch = attach.epoch;
+  const std::uint64_t floor = producer == nullptr ? 0 : producer->floor();
+  session.expected = std::max(floor + 1, attach.first_number);
+  return floor;
+}
+
+void handle(Core& core, Connection& connection, const Hello& hello) {
+  if (hello.version_major != kWireVersionMajor) {
+    core.output(connection)
+        .write(Bye{ErrorCode::kUnsupportedVersion,
+                   "the hub speaks wire version " + std::to_string(kWireVersionMajor) +
+                       ", the client " + std::to_string(hello.version_major)});
+    return;
+  }
+  connection.welcomed = true;
+  Welcome welcome;
+  welcome.version_major = kWireVersionMajor;
+  welcome.version_minor = kWireVersionMinor;
+  welcome.boot = core.start.boot;
+  welcome.envelope_bytes_max = kEnvelopeBytesMax;
+  welcome.batch_bytes_max = kBatchBytesMax;
+  welcome.window = core.window;
+  welcome.heartbeat_ms = core.config.heartbeat_ms;
+  welcome.lease_ms = core.config.lease_ms;
+  welcome.operations = operation_names();
+  core.output(connection).write(welcome);
+}
+
+void handle(Core& core, Connection& connection, const Attach& attach) {
+  const auto agent = authorize_attach(core, connection, attach.agent);
+  if (!agent) {
+    ++core.counters.refused_identity;
+    core.audit("access_denied", "key=" + connection.identity.name + " name=" + attach.agent);
+    respond(core, connection, attach.request_id, agent.error());
+    return;
+  }
+  if (attach.session == 0 || (connection.sessions.size() >= kSessionsPerConnectionMax &&
+                              connection.sessions.count(attach.session) == 0)) {
+    respond(core, connection, attach.request_id,
+            {ErrorCode::kInvalidArgument, "session ids are above 0, and at most " +
+                                              std::to_string(kSessionsPerConnectionMax) +
+                                              " stand on one connection"});
+    return;
+  }
+  const auto same = connection.sessions.find(attach.session);
+  if (same != connection.sessions.end()) end_session(core, *same->second);
+  auto owned = std::make_unique<Session>();
+  Session& session = *owned;
+  session.connection = &connection;
+  session.id = attach.session;
+  session.agent = *agent;
+  session.mode = attach.mode;
+  const auto floor = bind_poster(core, session, attach);
+  if (!floor) {
+    respond(core, connection, attach.request_id, floor.error());
+    return;
+  }
+  connection.sessions.emplace(attach.session, std::move(owned));
+  if (attach.mode == AttachMode::kReceive) bind_receiver(core, session, attach);
+  const AgentId id = *agent;
+  ParamMap result;
+  result.set("agent_id", ByteBuffer(id.bytes.begin(), id.bytes.end()));
+  result.set("floor", *floor);
+  core.reply(connection,
+             Response{attach.request_id, ErrorCode::kOk, {}, encode_params(result)});
+  // The first delivery must not overtake the answer.
+  if (core.uncommitted()) {
+    CommitConsequences& answer = core.consequences();
+    answer.touched.insert(session.agent);
+    session.opens_with = core.builder.empty() ? answer.number : core.next_commit;
+  } else {
+    mark_ready(core, session);
+  }
+}
+
+void handle(Core& core, Connection& connection, const Ping& ping) {
+  // A pong proves that the core lives: it alone never waits for the disk.
+  Pong pong{ping.nonce, {}};
+  for (const auto& [id, session] : connection.sessions) {
+    if (session->inbox != nullptr) pong.cursors.emplace_back(id, session->inbox->durable_floor);
+  }
+  std::sort(pong.cursors.begin(), pong.cursors.end());
+  core.output(connection).write(pong);
+}
+
+void handle(Core& core, Connection& connection, const Request& request) {
+  handle_request(core, connection, request);
+}
+
+void handle(Core& core, Connection& connection, const Bye&) {
+  const ConnectionId id = connection.id;
+  close_peer(core, id);
+  core.effects->push_back(Evict{id});
+}
+
+// The hub sends these; kLegal keeps them from getting here.
+template <typename HubFrame>
+void handle(Core&, Connection&, const HubFrame&) {}
+
+}  // namespace
+
+void handle_control(Core& core, Connection& connection, std::uint8_t type, Bytes frame) {
+  const Legal legal = type < kLegal.size() ? kLegal[type] : Legal::kNever;
+  if (legal == Legal::kNever) {
+    refuse_frame(core, connection, type, ErrorCode::kUnknownFrame,
+                 "frame type " + std::to_string(type) + " is none that a client of version " +
+                     std::to_string(kWireVersionMajor) + " sends");
+    return;
+  }
+  if (legal == Legal::kAfterHello && !connection.welcomed) {
+    refuse_frame(core, connection, type, ErrorCode::kNotConnected,
+                 "say hello first: the hub does not know this connection");
+    return;
+  }
+  const auto control = decode_control(frame);
+  if (!control) {
+    refuse_frame(core, connection, type, control.error().code, control.error().context);
+    return;
+  }
+  std::visit([&](const auto& typed) { handle(core, connection, typed); }, *control);
+}
+
+}  // namespace capstan

@@ -1,0 +1,109 @@
+#include "core.h"
+
+#include <algorithm>
+
+#include "capstan/base/check.h"
+
+namespace capstan {
+
+namespace {
+
+/// However many connections share the budget, a window stays useful.
+constexpr std::uint64_t kWindowBytesMin = 64 * 1024;
+
+}  // namespace
+
+Core::Core(const HubConfig& hub_config, State recovered, const HubStart& hub_start)
+    : config(hub_config),
+      start(hub_start),
+      state(std::move(recovered)),
+      random(hub_start.seed),
+      window(send_window(hub_config, 1)),
+      builder(hub_start.last_sequence.plus(1)),
+      next_commit(hub_start.last_commit.plus(1)),
+      released(hub_start.last_commit),
+      committed(hub_start.last_sequence),
+      id_clock_ns(hub_start.id_time_ceiling_ns),
+      cache(hub_config.resident_blocks_bytes),
+      open_segment_bytes(hub_start.open_segment_bytes) {
+  state.set_applied(hub_start.last_sequence);
+}
+
+Connection* Core::find_connection(ConnectionId id) {
+  const auto at = connections.find(id);
+  return at == connections.end() ? nullptr : at->second.get();
+}
+
+Session* Core::find_session(ConnectionId connection, SessionId session) {
+  Connection* owner = find_connection(connection);
+  if (owner == nullptr) return nullptr;
+  const auto at = owner->sessions.find(session);
+  return at == owner->sessions.end() ? nullptr : at->second.get();
+}
+
+Inbox& Core::inbox_of(AgentId agent) {
+  auto& inbox = inboxes[agent];
+  if (!inbox) {
+    inbox = std::make_unique<Inbox>();
+    inbox->agent = agent;
+    inbox->mailbox = state.find_mailbox(mailbox_of(agent));
+    CAPSTAN_CHECK(inbox->mailbox != nullptr);
+    inbox->durable_floor = Position{inbox->mailbox->settled.floor()};
+  }
+  return *inbox;
+}
+
+BodyWriter& Core::output(Connection& connection) {
+  if (!connection.has_output) {
+    connection.has_output = true;
+    with_output.push_back(&connection);
+  }
+  return connection.out;
+}
+
+CommitConsequences& Core::consequences() {
+  CAPSTAN_CHECK(uncommitted());
+  return builder.empty() ? in_flight.back() : building;
+}
+
+BodyWriter& Core::reply_writer(Connection& connection) {
+  if (!uncommitted()) return output(connection);
+  auto& replies = consequences().replies;
+  if (replies.empty() || replies.back().first != connection.id) {
+    replies.emplace_back(connection.id, BodyWriter());
+  }
+  return replies.back().second;
+}
+
+void Core::audit(std::string event, std::string detail) {
+  effects->push_back(Audit{std::move(event), std::move(detail)});
+}
+
+SendWindow send_window(const HubConfig& config, std::size_t connections) {
+  const std::uint64_t share = config.commit_budget_bytes / std::max<std::size_t>(connections, 1);
+  return {config.window_envelopes,
+          std::clamp(share, kWindowBytesMin, std::max(config.window_bytes, kWindowBytesMin))};
+}
+
+void OpenNumbers::open(std::uint64_t number, const ChannelId& channel) {
+  close(number);
+  channel_of_.emplace(number, channel);
+  by_channel_[channel].insert(number);
+}
+
+void OpenNumbers::close(std::uint64_t number) {
+  const auto at = channel_of_.find(number);
+  if (at == channel_of_.end()) return;
+  const auto channel = by_channel_.find(at->second);
+  channel->second.erase(number);
+  if (channel->second.empty()) by_channel_.erase(channel);
+  channel_of_.erase(at);
+}
+
+bool OpenNumbers::blocks(std::uint64_t number, const ChannelId& channel) const {
+  if (channel_of_.empty()) return false;
+  const auto at = by_channel_.find(channel);
+  return at != by_channel_.end() && *at->second.begin() < number;
+}
+
+}  // namespace capstan

@@ -1,0 +1,219 @@
+// What the stages of the hub core share: the state, who is connected, the commit in the making.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "block_cache.h"
+#include "capstan/base/random.h"
+#include "capstan/codec/compact.h"
+#include "capstan/core/hub.h"
+#include "commit_builder.h"
+
+namespace capstan {
+
+/// A settlement waits this long for a commit to ride in.
+inline constexpr std::uint64_t kSettleDelayNs = 50 * kNsPerMs;
+
+struct Connection;
+struct Inbox;
+
+/// One delivery that the receiver has not acknowledged.
+struct InFlight {
+  Position position;
+  EnvelopeId id;
+  std::uint64_t bytes = 0;
+  bool acknowledged = false;
+};
+
+/// Numbers of this session that were refused and neither sent again nor skipped since.
+class OpenNumbers {
+ public:
+  void open(std::uint64_t number, const ChannelId& channel);
+  void close(std::uint64_t number);
+  /// A lower number to the same channel is open: `number` has to wait for it.
+  [[nodiscard]] std::size_t size() const { return channel_of_.size(); }
+  [[nodiscard]] bool blocks(std::uint64_t number, const ChannelId& channel) const;
+
+ private:
+  std::map<std::uint64_t, ChannelId> channel_of_;
+  std::unordered_map<ChannelId, std::set<std::uint64_t>> by_channel_;
+};
+
+/// One agent bound on one connection.
+struct Session {
+  Connection* connection = nullptr;
+  SessionId id = 0;
+  AgentId agent;
+  AttachMode mode = AttachMode::kPost;
+
+  // Posting.
+  std::uint64_t epoch = 0;
+  std::uint64_t expected = 1;  ///< Lowest number that this session has not presented yet.
+  OpenNumbers open_numbers;
+  SendWindow unaccepted;
+  ChannelId last_channel;          ///< Route of the last envelope; senders repeat themselves.
+  Mailbox* last_mailbox = nullptr;
+
+  // Receiving.
+  Inbox* inbox = nullptr;
+  Sequence after;                 ///< Envelopes up to here are not this session's.
+  Position next_position{1};      ///< First position not yet looked at.
+  std::uint64_t next_delivery = 1;
+  std::uint64_t first_in_flight = 1;  ///< Delivery number of `in_flight.front()`.
+  std::deque<InFlight> in_flight;
+  std::uint64_t in_flight_bytes = 0;
+  std::uint64_t credit_until = 0;
+  std::uint64_t credit_bytes = 0;
+  CommitNumber opens_with;        ///< The commit whose release answers the attach.
+  bool ready = false;             ///< Stands in Core::ready.
+  bool reading = false;           ///< Waits for a ReadDone or for a free read.
+  std::deque<SharedBlock> read_ahead;
+  SharedBlock scan_block;         ///< Where the scan stands, so that it goes on and not over.
+  std::size_t scan_offset = 0;
+  Sequence scan_sequence;
+};
+
+struct Connection {
+  ConnectionId id;
+  AdmittedKey identity;
+  bool any_key = false;
+  bool welcomed = false;
+  std::uint64_t last_heard_ns = 0;
+  std::uint64_t unacknowledged_bytes = 0;
+  BodyWriter out;
+  bool has_output = false;  ///< Stands in Core::with_output.
+  std::unordered_map<SessionId, std::unique_ptr<Session>> sessions;
+};
+
+/// What an agent's mailbox needs beside its state.
+struct Inbox {
+  AgentId agent;
+  Mailbox* mailbox = nullptr;
+  Session* receiver = nullptr;
+  Position delivered_up_to;         ///< Highest position ever sent to a receiver by this process.
+  std::vector<Interval> unsaved;    ///< Acknowledged, not yet in a commit.
+  std::uint64_t unsaved_bytes = 0;
+  Position durable_floor;           ///< Everything up to it is settled on disk.
+};
+
+/// Counters for `status`.
+struct Counters {
+  std::uint64_t accepted = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t redelivered = 0;
+  std::uint64_t acknowledged = 0;
+  std::uint64_t deduplicated = 0;
+  std::uint64_t refused_sends = 0;
+  std::uint64_t refused_identity = 0;
+  std::uint64_t refused_frames = 0;
+  std::uint64_t commits = 0;
+};
+
+/// Accepts of one session whose numbers and ids are consecutive.
+struct AcceptRun {
+  ConnectionId connection;
+  Accept accept;
+  std::uint64_t bytes = 0;
+};
+
+/// What happens when a commit is durable.
+struct CommitConsequences {
+  CommitNumber number;
+  Sequence last;
+  std::uint64_t bytes = 0;
+  std::vector<SharedBlock> blocks;
+  std::vector<AcceptRun> accepts;
+  std::vector<std::pair<ConnectionId, BodyWriter>> replies;
+  std::unordered_set<AgentId> touched;
+  std::vector<std::pair<Inbox*, Position>> settled_floors;
+  std::vector<AdmitKey> admissions;
+  std::vector<Sequence> drops;
+  std::optional<Checkpoint> checkpoint;
+};
+
+struct Core {
+  Core(const HubConfig& hub_config, State recovered, const HubStart& hub_start);
+
+  const HubConfig config;
+  const HubStart start;
+  State state;
+  Random random;
+  Time now;
+  Effects* effects = nullptr;
+
+  std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections;
+  std::unordered_map<AgentId, std::unique_ptr<Inbox>> inboxes;
+  std::map<ProducerId, Session*> posters;
+  std::vector<Connection*> with_output;
+  SendWindow window;  ///< Granted to every session now.
+
+  // Commits.
+  CommitBuilder builder;
+  CommitConsequences building;
+  std::deque<CommitConsequences> in_flight;
+  CommitNumber next_commit;
+  CommitNumber released;  ///< The last commit whose consequences have been carried out.
+  Sequence committed;
+  std::uint64_t id_clock_ns = 0;
+  std::vector<Inbox*> with_unsaved;
+  std::uint64_t oldest_unsaved_ns = 0;  ///< Monotonic time; 0: nothing unsaved.
+
+  // Delivery.
+  BlockCache cache;
+  std::deque<Session*> ready;
+  std::unordered_map<ReadId, AgentId> reads;
+  std::deque<AgentId> waiting_for_read;
+  ReadId next_read{1};
+
+  // Segments and checkpoints.
+  bool opens_segment = false;  ///< The commit in the making begins a segment.
+  std::uint64_t open_segment_bytes = 0;
+  std::uint64_t bytes_since_snapshot = 0;
+  std::uint64_t snapshot_bytes = 0;
+  std::uint64_t bytes_since_checkpoint = 0;
+  std::uint64_t last_checkpoint_ns = 0;
+  bool checkpoint_in_flight = false;
+  Sequence checkpointed;
+
+  // Requests that wait for a key to be written.
+  std::map<std::string, std::pair<ConnectionId, Response>> waiting_admissions;
+
+  Counters counters;
+  Gauges gauges;
+  bool stopping = false;
+  bool stopped = false;
+
+  /// The fold has records that are not durable yet.
+  [[nodiscard]] bool uncommitted() const { return !builder.empty() || !in_flight.empty(); }
+
+  [[nodiscard]] Connection* find_connection(ConnectionId id);
+  [[nodiscard]] Session* find_session(ConnectionId connection, SessionId session);
+  [[nodiscard]] Inbox& inbox_of(AgentId agent);
+
+  /// The writer of what leaves for this connection at the end of the turn.
+  BodyWriter& output(Connection& connection);
+
+  /// Queues a frame computed from the state: it leaves when that state is durable.
+  template <typename Frame>
+  void reply(Connection& connection, const Frame& frame) {
+    reply_writer(connection).write(frame);
+  }
+
+  /// What must be done when everything folded so far is durable.
+  [[nodiscard]] CommitConsequences& consequences();
+
+  void audit(std::string event, std::string detail);
+
+ private:
+  BodyWriter& reply_writer(Connection& connection);
+};
+
+/// The window that a session is granted while `connections` share the commit budget.
+[[nodiscard]] SendWindow send_window(const HubConfig& config, std::size_t connections);
+
+}  // namespace capstan

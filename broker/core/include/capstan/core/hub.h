@@ -1,0 +1,63 @@
+// The hub core: (time, events) → effects. design: one state, one thread, no clock, no disk, no socket.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "capstan/base/clock.h"
+#include "capstan/core/effect.h"
+#include "capstan/core/event.h"
+#include "capstan/core/state.h"
+
+namespace capstan {
+
+struct HubConfig {
+  std::uint32_t heartbeat_ms = 2000;
+  std::uint32_t lease_ms = 10'000;
+  std::uint64_t inbox_envelopes_max = 10'000'000;
+  std::uint64_t inbox_bytes_max = std::uint64_t{8} << 30;
+  std::uint64_t window_envelopes = 16'384;
+  std::uint64_t window_bytes = std::uint64_t{4} << 20;
+  std::uint64_t commit_budget_bytes = std::uint64_t{64} << 20;
+  std::uint64_t resident_blocks_bytes = std::uint64_t{64} << 20;
+  std::uint64_t segment_bytes_max = std::uint64_t{256} << 20;
+  std::uint64_t checkpoint_interval_ms = 5000;
+};
+
+/// What recovery found out beside the state.
+struct HubStart {
+  std::uint64_t seed = 0;
+  BootId boot;
+  CommitNumber last_commit;
+  Sequence last_sequence;  ///< Of the WAL, gaps included: sequences go on after it.
+  std::uint64_t id_time_ceiling_ns = 0;
+  std::uint64_t open_segment_bytes = 0;  ///< Of the newest segment on disk.
+  std::vector<Gap> gaps;   ///< Found by this recovery; recorded by the first commit.
+  std::string version;     ///< Of the program, for `status`.
+};
+
+/// Place: owned by the core thread. Not thread-safe.
+class Hub {
+ public:
+  /// Takes the recovered state. The first commit, which records the start, is among `effects`.
+  Hub(const HubConfig& config, State state, const HubStart& start, const Time& time,
+      Effects& effects);
+  ~Hub();
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+
+  /// Takes events that happened at `time`, in order, and appends what is to be done.
+  void handle(const Time& time, std::span<const Event> events, Effects& effects);
+
+  /// For the simulator's auditor.
+  [[nodiscard]] const State& state() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace capstan

@@ -1,0 +1,44 @@
+#include "capstan/core/producer.h"
+
+#include <algorithm>
+
+#include "capstan/codec/limits.h"
+
+namespace capstan {
+
+Producer::Producer(PositionSet settled, std::deque<Run> runs, Sequence last_used)
+    : settled_(std::move(settled)), runs_(std::move(runs)), last_used_(last_used) {}
+
+void Producer::settle(std::uint64_t number, const EnvelopeId& id, Sequence sequence) {
+  settled_.add(number, number);
+  last_used_ = std::max(last_used_, sequence);
+  if (!runs_.empty()) {
+    Run& last = runs_.back();
+    const bool continues = number == last.first + last.count &&
+                           id == (last.first_id.is_zero() ? last.first_id
+                                                          : last.first_id.plus(last.count));
+    if (continues) {
+      ++last.count;
+      return;
+    }
+  }
+  const auto after = std::upper_bound(runs_.begin(), runs_.end(), number,
+                                      [](std::uint64_t n, const Run& run) { return n < run.first; });
+  runs_.insert(after, Run{number, 1, id});
+  // A client has at most one window of numbers that it may still ask about.
+  const std::uint64_t newest = runs_.back().first + runs_.back().count;
+  while (runs_.front().first + runs_.front().count + kSendWindowEnvelopesMax < newest) {
+    runs_.pop_front();
+  }
+}
+
+std::optional<EnvelopeId> Producer::id_of(std::uint64_t number) const {
+  auto after = std::upper_bound(runs_.begin(), runs_.end(), number,
+                                [](std::uint64_t n, const Run& run) { return n < run.first; });
+  if (after == runs_.begin()) return std::nullopt;
+  const Run& run = *--after;
+  if (number >= run.first + run.count) return std::nullopt;
+  return run.first_id.is_zero() ? run.first_id : run.first_id.plus(number - run.first);
+}
+
+}  // namespace capstan

@@ -1,0 +1,119 @@
+// Segments, snapshots, checkpoints, and what may be dropped. FORMAT.md §1 and §6.
+#include <algorithm>
+
+#include "stages.h"
+
+namespace capstan {
+
+namespace {
+
+constexpr std::uint64_t kCheckpointBytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kSnapshotSpacingBytesMax = std::uint64_t{1} << 30;
+constexpr std::uint64_t kSnapshotSpacingSizes = 10;
+
+bool snapshot_is_due(const Core& core) {
+  return core.state.snapshot().value == 0 ||
+         core.bytes_since_snapshot >=
+             std::min(kSnapshotSpacingBytesMax, kSnapshotSpacingSizes * core.snapshot_bytes);
+}
+
+void add_snapshot(Core& core) {
+  const std::vector<StateRow> rows = core.state.all_rows();
+  core.builder.begin_snapshot();
+  ByteBuffer marker;
+  encode_marker_record(RecordType::kSnapshotBegin, marker);
+  add_encoded_record(core, marker);
+  for (const StateRow& row : rows) {
+    add_record(core, SnapshotRow{as_bytes(row.key), as_bytes(row.value)});
+  }
+  marker.clear();
+  encode_marker_record(RecordType::kSnapshotEnd, marker);
+  add_encoded_record(core, marker);
+  core.snapshot_bytes = core.builder.bytes();
+  core.bytes_since_snapshot = 0;
+}
+
+/// Sealed segments that nobody needs, the oldest first, become `dropping`.
+void mark_droppable_segments(Core& core) {
+  const auto& segments = core.state.segments();
+  const Sequence needed =
+      std::min({core.state.lowest_unsettled(core.committed), core.checkpointed, core.committed});
+  std::vector<Sequence> droppable;
+  for (auto at = segments.begin(); at != segments.end(); ++at) {
+    const auto next = std::next(at);
+    // The last sequence of a segment is the one before the next segment's first. The newest
+    // snapshot and all after it stay: a start without a checkpoint begins there.
+    if (next == segments.end() || next->first > needed || next->first > core.state.snapshot()) {
+      break;
+    }
+    if (at->second == SegmentState::kSealed) droppable.push_back(at->first);
+  }
+  for (const Sequence& first : droppable) {
+    add_record(core, SegmentRecord{first, SegmentState::kDropping});
+    core.consequences().drops.push_back(first);
+  }
+}
+
+bool checkpoint_is_due(const Core& core) {
+  if (core.checkpoint_in_flight || !core.state.dirty()) return false;
+  return core.stopping || core.bytes_since_checkpoint >= kCheckpointBytes ||
+         core.now.monotonic_ns >=
+             core.last_checkpoint_ns + core.config.checkpoint_interval_ms * kNsPerMs;
+}
+
+}  // namespace
+
+void begin_commit(Core& core) {
+  if (!core.builder.empty() || core.opens_segment) return;
+  const auto& segments = core.state.segments();
+  if (!segments.empty() && core.open_segment_bytes < core.config.segment_bytes_max) return;
+  core.opens_segment = true;  // Set first: the records below begin commits of their own.
+  core.open_segment_bytes = 0;
+  const Sequence first = core.builder.next();
+  if (snapshot_is_due(core)) add_snapshot(core);
+  if (!segments.empty()) {
+    add_record(core, SegmentRecord{segments.rbegin()->first, SegmentState::kSealed});
+  }
+  add_record(core, SegmentRecord{first, SegmentState::kOpen});
+}
+
+void checkpoint_if_due(Core& core) {
+  if (!checkpoint_is_due(core)) return;
+  core.checkpoint_in_flight = true;
+  core.bytes_since_checkpoint = 0;
+  core.last_checkpoint_ns = core.now.monotonic_ns;
+  Checkpoint checkpoint = core.state.take_dirty_rows();
+  if (core.uncommitted()) {
+    core.consequences().checkpoint = std::move(checkpoint);
+  } else {
+    core.effects->push_back(WriteCheckpoint{std::move(checkpoint)});
+  }
+}
+
+void take_checkpoint_done(Core& core, const CheckpointDone& done) {
+  core.checkpoint_in_flight = false;
+  core.checkpointed = done.applied;
+  if (!core.stopping) mark_droppable_segments(core);
+}
+
+void take_segment_dropped(Core& core, const SegmentDropped& dropped) {
+  if (dropped.error) {
+    core.audit("drop_failed", "segment=" + std::to_string(dropped.first.value) +
+                                  " error=" + dropped.error->text());
+    return;  // `dropping` is durable: the next start tries again.
+  }
+  add_record(core, SegmentRecord{dropped.first, SegmentState::kDropped});
+}
+
+void record_gap(Core& core, const Gap& gap) {
+  add_record(core, gap);
+  core.audit("gap", "first=" + std::to_string(gap.first.value) +
+                        " last=" + std::to_string(gap.last.value));
+  std::vector<SettledRecord> settled = core.state.settled_by_gap(gap);
+  std::sort(settled.begin(), settled.end(), [](const SettledRecord& a, const SettledRecord& b) {
+    return a.channel < b.channel;
+  });
+  for (const SettledRecord& record : settled) add_record(core, record);
+}
+
+}  // namespace capstan

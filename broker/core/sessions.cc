@@ -1,0 +1,73 @@
+// Who is connected, and for whom they speak.
+#include <algorithm>
+
+#include "capstan/base/check.h"
+#include "stages.h"
+
+namespace capstan {
+
+namespace {
+
+void detach_receiver(Session& session) {
+  Inbox* inbox = session.inbox;
+  if (inbox == nullptr || inbox->receiver != &session) return;
+  inbox->receiver = nullptr;
+}
+
+void forget_poster(Core& core, Session& session) {
+  const auto poster = core.posters.find({session.agent, session.epoch});
+  if (poster != core.posters.end() && poster->second == &session) core.posters.erase(poster);
+}
+
+}  // namespace
+
+void open_peer(Core& core, const PeerOpened& peer) {
+  auto connection = std::make_unique<Connection>();
+  connection->id = peer.connection;
+  connection->identity = peer.identity;
+  connection->any_key = peer.any_key;
+  connection->last_heard_ns = core.now.monotonic_ns;
+  core.connections[peer.connection] = std::move(connection);
+  core.window = send_window(core.config, core.connections.size());
+}
+
+void close_peer(Core& core, ConnectionId id) {
+  Connection* connection = core.find_connection(id);
+  if (connection == nullptr) return;
+  while (!connection->sessions.empty()) end_session(core, *connection->sessions.begin()->second);
+  if (connection->has_output) {
+    // A last word (bye, superseded) leaves before the connection is forgotten.
+    if (!connection->out.empty()) core.effects->push_back(SendBody{id, connection->out.take()});
+    std::erase(core.with_output, connection);
+  }
+  core.connections.erase(id);
+  core.window = send_window(core.config, core.connections.size());
+}
+
+void end_session(Core& core, Session& session) {
+  detach_receiver(session);
+  forget_poster(core, session);
+  if (session.ready) std::erase(core.ready, &session);
+  Connection& connection = *session.connection;
+  CAPSTAN_CHECK(connection.unacknowledged_bytes >= session.in_flight_bytes);
+  connection.unacknowledged_bytes -= session.in_flight_bytes;
+  connection.sessions.erase(session.id);
+}
+
+void expire_leases(Core& core) {
+  const std::uint64_t lease_ns = std::uint64_t{core.config.lease_ms} * kNsPerMs;
+  std::vector<ConnectionId> silent;
+  for (const auto& [id, connection] : core.connections) {
+    if (core.now.monotonic_ns > connection->last_heard_ns + lease_ns) silent.push_back(id);
+  }
+  std::sort(silent.begin(), silent.end());  // The same order in every build.
+  for (const ConnectionId& id : silent) {
+    Connection& connection = *core.find_connection(id);
+    core.output(connection).write(
+        Bye{ErrorCode::kLeaseExpired, "nothing was heard for longer than the lease"});
+    close_peer(core, id);
+    core.effects->push_back(Evict{id});
+  }
+}
+
+}  // namespace capstan

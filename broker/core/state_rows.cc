@@ -1,0 +1,272 @@
+// The rows of checkpoints and snapshots. FORMAT.md §5.
+//
+//   'A' agent id            → the payload of an agent record
+//   'M' channel id          → next, pending bytes, settled floor, settled spans
+//   'R' channel id, first   → part of the block index: runs whose first position is `first` or above
+//   'P' agent id, epoch     → settled floor and spans, last use, runs of numbers and ids
+//   'S' first sequence      → segment state
+#include <algorithm>
+
+#include "capstan/base/cursor.h"
+#include "capstan/core/state.h"
+
+namespace capstan {
+
+namespace {
+
+/// Runs of the block index per row: a row stays far below a block.
+constexpr std::size_t kRunsPerRowMax = 1024;
+
+std::string text(const ByteBuffer& bytes) { return std::string(as_text(bytes)); }
+
+void append_key_number(std::string& key, std::uint64_t number) {
+  number = __builtin_bswap64(number);  // Big-endian: rows come back in order.
+  key.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
+template <typename AnyId>
+std::string id_key(char kind, const AnyId& id) {
+  std::string key(1, kind);
+  key.append(as_text(id.view()));
+  return key;
+}
+
+void append_positions(ByteBuffer& to, const PositionSet& set) {
+  append_u64_le(to, set.floor());
+  append_u32_le(to, static_cast<std::uint32_t>(set.spans().size()));
+  for (const PositionSet::Span& span : set.spans()) {
+    append_u64_le(to, span.first);
+    append_u64_le(to, span.last);
+  }
+}
+
+PositionSet take_positions(Cursor& in) {
+  const std::uint64_t floor = in.u64_le();
+  const std::uint32_t count = in.u32_le();
+  if (in.remaining() / 16 < count) in.fail();
+  std::vector<PositionSet::Span> spans;
+  for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
+    const std::uint64_t first = in.u64_le();
+    spans.push_back({first, in.u64_le()});
+  }
+  return {floor, std::move(spans)};
+}
+
+std::string agent_value(const AgentRecord& agent) {
+  ByteBuffer record;
+  encode_record(agent, record);
+  return text({record.begin() + kRecordHeaderBytes, record.end()});
+}
+
+std::string mailbox_value(const Mailbox& mailbox) {
+  ByteBuffer value;
+  append_u64_le(value, mailbox.next.value);
+  append_u64_le(value, mailbox.pending_bytes);
+  append_positions(value, mailbox.settled);
+  return text(value);
+}
+
+std::string producer_value(const Producer& producer) {
+  ByteBuffer value;
+  append_positions(value, producer.settled());
+  append_u64_le(value, producer.last_used().value);
+  append_u32_le(value, static_cast<std::uint32_t>(producer.runs().size()));
+  for (const Producer::Run& run : producer.runs()) {
+    append_u64_le(value, run.first);
+    append_u64_le(value, run.count);
+    append(value, run.first_id.view());
+  }
+  return text(value);
+}
+
+std::optional<Producer> read_producer(Cursor& in) {
+  PositionSet settled = take_positions(in);
+  const Sequence last_used{in.u64_le()};
+  const std::uint32_t count = in.u32_le();
+  std::deque<Producer::Run> runs;
+  for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
+    Producer::Run run;
+    run.first = in.u64_le();
+    run.count = in.u64_le();
+    const Bytes id = in.take(16);
+    if (!in.ok()) return std::nullopt;
+    run.first_id = EnvelopeId::from_bytes(id.data());
+    runs.push_back(run);
+  }
+  if (!in.ok() || !in.at_end()) return std::nullopt;
+  return Producer(std::move(settled), std::move(runs), last_used);
+}
+
+}  // namespace
+
+std::string State::runs_key(ChannelId channel, Position first) {
+  std::string key = id_key('R', channel);
+  append_key_number(key, first.value);
+  return key;
+}
+
+std::string State::segment_key(Sequence first) {
+  std::string key(1, 'S');
+  append_key_number(key, first.value);
+  return key;
+}
+
+std::string State::producer_key(const ProducerId& id) {
+  std::string key = id_key('P', id.agent);
+  append_key_number(key, id.epoch);
+  return key;
+}
+
+namespace {
+
+/// Rows for the runs from `from` on; calls `row(first, last, value)` for each.
+template <typename Row>
+void split_runs(const std::deque<MailRun>& runs, std::size_t from, Row row) {
+  while (from < runs.size()) {
+    const std::size_t count = std::min(runs.size() - from, kRunsPerRowMax);
+    ByteBuffer value;
+    for (std::size_t i = from; i < from + count; ++i) {
+      append_u64_le(value, runs[i].block.value);
+      append_u64_le(value, runs[i].first.value);
+      append_u32_le(value, runs[i].count);
+    }
+    row(runs[from].first, runs[from + count - 1].last(), text(value));
+    from += count;
+  }
+}
+
+}  // namespace
+
+Status State::load_row(Bytes key, Bytes value) {
+  const Error damaged{ErrorCode::kDamaged,
+                      "state row " + to_hex(key) + " does not have a known shape (FORMAT.md §5)"};
+  Cursor name(key);
+  const char kind = static_cast<char>(name.u8());
+  Cursor in(value);
+  if (kind == 'S') {
+    const Sequence first{name.u64_be()};
+    const auto state = static_cast<SegmentState>(in.u8());
+    if (!name.ok() || !name.at_end() || !in.ok() || !in.at_end()) return damaged;
+    segments_[first] = state;
+    return {};
+  }
+  const Bytes id = name.take(16);
+  if (!name.ok()) return damaged;
+  switch (kind) {
+    case 'A': {
+      const auto agent = decode_agent_record(value);
+      if (!agent) return damaged;
+      agents_by_name_[agent->name] = agent->id;
+      agents_[agent->id] = *agent;
+      return {};
+    }
+    case 'M': {
+      Mailbox& mailbox = mailboxes_[ChannelId::from_bytes(id.data())];
+      mailbox.next = Position{in.u64_le()};
+      mailbox.pending_bytes = in.u64_le();
+      mailbox.settled = take_positions(in);
+      return in.ok() && in.at_end() ? Status() : Status(damaged);
+    }
+    case 'R': {
+      const ChannelId channel = ChannelId::from_bytes(id.data());
+      Mailbox& mailbox = mailboxes_[channel];
+      Position last;
+      while (in.ok() && !in.at_end()) {
+        MailRun run{Sequence{in.u64_le()}, Position{in.u64_le()}, in.u32_le()};
+        if (!in.ok() || run.count == 0) return damaged;
+        last = run.last();
+        // 'M' sorts before 'R': the floor is known, and what it covers is not needed.
+        if (last.value > mailbox.settled.floor()) mailbox.runs.push_back(run);
+      }
+      if (!in.ok()) return damaged;
+      SavedRuns& saved = saved_runs_[channel];
+      saved.rows.emplace_back(Position{name.u64_be()}, last);
+      saved.saved_up_to = last;
+      return name.ok() ? Status() : Status(damaged);
+    }
+    case 'P': {
+      const ProducerId producer_id{AgentId::from_bytes(id.data()), name.u64_be()};
+      auto producer = read_producer(in);
+      if (!producer || !name.ok()) return damaged;
+      epochs_[producer_id.agent].push_back(producer_id.epoch);
+      producers_[producer_id] = *std::move(producer);
+      return {};
+    }
+    default:
+      return damaged;
+  }
+}
+
+bool State::dirty() const {
+  return dirty_segments_ || !dirty_agents_.empty() || !dirty_mailboxes_.empty() ||
+         !dirty_producers_.empty() || !deleted_keys_.empty();
+}
+
+void State::mark_all_dirty() {
+  saved_runs_.clear();
+  for (const auto& [id, agent] : agents_) dirty_agents_.insert(id);
+  for (const auto& [channel, mailbox] : mailboxes_) dirty_mailboxes_.insert(channel);
+  for (const auto& [id, producer] : producers_) dirty_producers_.insert(id);
+  dirty_segments_ = true;
+}
+
+Checkpoint State::take_dirty_rows() {
+  Checkpoint checkpoint;
+  checkpoint.applied = applied_;
+  checkpoint.deletes.swap(deleted_keys_);
+  for (const AgentId& id : dirty_agents_) {
+    checkpoint.puts.push_back({id_key('A', id), agent_value(agents_.at(id))});
+  }
+  for (const ChannelId& channel : dirty_mailboxes_) {
+    const Mailbox& mailbox = mailboxes_.at(channel);
+    checkpoint.puts.push_back({id_key('M', channel), mailbox_value(mailbox)});
+    SavedRuns& saved = saved_runs_[channel];
+    const auto unsaved = std::upper_bound(
+        mailbox.runs.begin(), mailbox.runs.end(), saved.saved_up_to,
+        [](Position position, const MailRun& run) { return position < run.first; });
+    const auto from = static_cast<std::size_t>(unsaved - mailbox.runs.begin());
+    split_runs(mailbox.runs, from, [&](Position first, Position last, std::string value) {
+      checkpoint.puts.push_back({runs_key(channel, first), std::move(value)});
+      saved.rows.emplace_back(first, last);
+      saved.saved_up_to = last;
+    });
+    if (saved.rows.empty()) saved_runs_.erase(channel);
+  }
+  for (const ProducerId& id : dirty_producers_) {
+    checkpoint.puts.push_back({producer_key(id), producer_value(producers_.at(id))});
+  }
+  if (dirty_segments_) {
+    for (const auto& [first, state] : segments_) {
+      checkpoint.puts.push_back({segment_key(first), std::string(1, static_cast<char>(state))});
+    }
+  }
+  dirty_agents_.clear();
+  dirty_mailboxes_.clear();
+  dirty_producers_.clear();
+  dirty_segments_ = false;
+  return checkpoint;
+}
+
+std::vector<StateRow> State::all_rows() const {
+  std::vector<StateRow> rows;
+  for (const auto& [id, agent] : agents_) rows.push_back({id_key('A', id), agent_value(agent)});
+  for (const auto& [channel, mailbox] : mailboxes_) {
+    rows.push_back({id_key('M', channel), mailbox_value(mailbox)});
+  }
+  for (const auto& [channel, mailbox] : mailboxes_) {
+    split_runs(mailbox.runs, 0, [&](Position first, Position, std::string value) {
+      rows.push_back({runs_key(channel, first), std::move(value)});
+    });
+  }
+  for (const auto& [id, producer] : producers_) {
+    rows.push_back({producer_key(id), producer_value(producer)});
+  }
+  for (const auto& [first, state] : segments_) {
+    rows.push_back({segment_key(first), std::string(1, static_cast<char>(state))});
+  }
+  std::sort(rows.begin(), rows.end(),
+            [](const StateRow& a, const StateRow& b) { return a.key < b.key; });
+  return rows;
+}
+
+}  // namespace capstan
