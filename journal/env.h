@@ -1,0 +1,60 @@
+// The leveldb::Env that all files of the journal go through: it adds the directory syncs that LevelDB
+// leaves out and decides where background work runs.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "capstan/base/result.h"
+#include "capstan/journal/directory_sync.h"
+#include "leveldb/env.h"
+
+namespace capstan {
+
+enum class Background {
+  kThread,  ///< The target's thread.
+  kInline,  ///< run_background(), so that a run can be repeated exactly.
+};
+
+/// Thread: as thread-safe as its target.
+class JournalEnv final : public leveldb::EnvWrapper {
+ public:
+  /// `target` outlives this. Names are made durable by `target` when it is a DirectorySync.
+  JournalEnv(leveldb::Env& target, Background background);
+  /// The real disk.
+  explicit JournalEnv(DirectorySync& names);
+
+  leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
+  leveldb::Status RenameFile(const std::string& from, const std::string& to) override;
+  leveldb::Status CreateDir(const std::string& path) override;
+  void Schedule(void (*work)(void*), void* argument) override;
+
+  [[nodiscard]] leveldb::Status sync_directory(const std::string& path);
+
+  /// Does what Schedule() has queued; nothing with Background::kThread. The caller holds no lock of a
+  /// database: LevelDB's work takes it.
+  void run_background();
+
+ private:
+  struct Work {
+    void (*run)(void*);
+    void* argument;
+  };
+
+  DirectorySync* names_;
+  Background background_;
+  std::mutex mutex_;
+  std::deque<Work> queued_;
+};
+
+/// Syncs real directories.
+class PosixDirectorySync final : public DirectorySync {
+ public:
+  [[nodiscard]] bool sync_directory(const std::string& path) override;
+};
+
+[[nodiscard]] std::string parent_directory(const std::string& path);
+
+}  // namespace capstan

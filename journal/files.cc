@@ -1,0 +1,137 @@
+#include "files.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <memory>
+
+#include "leveldb_error.h"
+
+namespace capstan {
+
+namespace {
+
+constexpr std::size_t kSegmentDigits = 20;
+constexpr std::size_t kCopyBytes = std::size_t{256} << 10;
+
+bool is_directory(JournalEnv& env, const std::string& path) {
+  std::vector<std::string> ignored;
+  return env.GetChildren(path, &ignored).ok();
+}
+
+leveldb::Status copy_bytes(leveldb::SequentialFile& from, leveldb::WritableFile& to) {
+  std::string scratch(kCopyBytes, '\0');
+  while (true) {
+    leveldb::Slice piece;
+    leveldb::Status status = from.Read(scratch.size(), &piece, scratch.data());
+    if (!status.ok()) return status;
+    if (piece.empty()) return to.Sync();
+    status = to.Append(piece);
+    if (!status.ok()) return status;
+  }
+}
+
+leveldb::Status copy_file(JournalEnv& env, const std::string& from, const std::string& to) {
+  leveldb::SequentialFile* opened = nullptr;
+  leveldb::Status status = env.NewSequentialFile(from, &opened);
+  if (!status.ok()) return status;
+  const std::unique_ptr<leveldb::SequentialFile> source(opened);
+  leveldb::WritableFile* made = nullptr;
+  status = env.NewWritableFile(to, &made);
+  if (!status.ok()) return status;
+  const std::unique_ptr<leveldb::WritableFile> target(made);
+  status = copy_bytes(*source, *target);
+  const leveldb::Status closed = target->Close();
+  return status.ok() ? closed : status;
+}
+
+}  // namespace
+
+std::string DataPaths::segment(Sequence first) const {
+  char digits[kSegmentDigits + 1];
+  std::snprintf(digits, sizeof digits, "%020" PRIu64, first.value);
+  return journal() + "/" + digits;
+}
+
+std::optional<Sequence> parse_segment_name(std::string_view name) {
+  if (name.size() != kSegmentDigits) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char digit : name) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    const auto units = static_cast<std::uint64_t>(digit - '0');
+    if (value > (UINT64_MAX - units) / 10) return std::nullopt;
+    value = value * 10 + units;
+  }
+  if (value == 0) return std::nullopt;
+  return Sequence{value};
+}
+
+std::vector<std::string> list_directory(JournalEnv& env, const std::string& path) {
+  std::vector<std::string> names;
+  if (!env.GetChildren(path, &names).ok()) return {};
+  std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Status make_directory(JournalEnv& env, const std::string& path) {
+  if (is_directory(env, path)) return {};
+  return checked(env.CreateDir(path), path);
+}
+
+std::uint64_t directory_bytes(JournalEnv& env, const std::string& path) {
+  std::uint64_t total = 0;
+  for (const std::string& name : list_directory(env, path)) {
+    std::uint64_t bytes = 0;
+    if (env.GetFileSize(path + "/" + name, &bytes).ok()) total += bytes;
+  }
+  return total;
+}
+
+Status remove_tree(JournalEnv& env, const std::string& path) {
+  if (!is_directory(env, path)) return {};
+  for (const std::string& name : list_directory(env, path)) {
+    const std::string child = path + "/" + name;
+    if (is_directory(env, child)) {
+      if (Status removed = remove_tree(env, child); !removed) return removed;
+      continue;
+    }
+    if (const leveldb::Status removed = env.RemoveFile(child); !removed.ok()) {
+      return leveldb_error(removed, child);
+    }
+  }
+  if (const leveldb::Status removed = env.RemoveDir(path); !removed.ok()) {
+    return leveldb_error(removed, path);
+  }
+  return checked(env.sync_directory(parent_directory(path)), path);
+}
+
+Status copy_directory(JournalEnv& env, const std::string& from, const std::string& to) {
+  if (Status made = make_directory(env, to); !made) return made;
+  for (const std::string& name : list_directory(env, from)) {
+    if (name == "LOCK" || is_directory(env, from + "/" + name)) continue;
+    if (Status copied = checked(copy_file(env, from + "/" + name, to + "/" + name), from + "/" + name);
+        !copied) {
+      return copied;
+    }
+  }
+  return checked(env.sync_directory(to), to);
+}
+
+Status move_directory(JournalEnv& env, const std::string& from, const std::string& to) {
+  if (const leveldb::Status moved = env.RenameFile(from, to); !moved.ok()) {
+    return leveldb_error(moved, from);
+  }
+  return checked(env.sync_directory(parent_directory(to)), to);
+}
+
+Result<std::string> quarantine(JournalEnv& env, const std::string& path) {
+  for (std::uint64_t n = 1;; ++n) {
+    const std::string aside = path + ".quarantined-" + std::to_string(n);
+    if (is_directory(env, aside)) continue;
+    if (Status moved = move_directory(env, path, aside); !moved) return moved.error();
+    return aside;
+  }
+}
+
+}  // namespace capstan

@@ -1,0 +1,136 @@
+// The durable memory of the hub: commits, blocks by sequence, the checkpoint of the state.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "capstan/base/journal_io.h"
+#include "capstan/base/result.h"
+
+namespace leveldb {
+class Env;
+}  // namespace leveldb
+
+namespace capstan {
+
+struct JournalOptions {
+  /// `DIR/data`; created when missing, its parent must exist.
+  std::string directory;
+  /// The files of the journal; null is the real disk. A given Env works without threads: LevelDB's
+  /// background work runs inside the calls of the store. It may implement DirectorySync.
+  leveldb::Env* env = nullptr;
+  /// LevelDB's write buffer of one segment; two of them can be filled at a time.
+  std::size_t write_buffer_bytes = std::size_t{16} << 20;
+  /// Disk space held back for recovery on a full disk; 0 holds none. Ignored when `env` is given.
+  std::uint64_t ballast_bytes = std::uint64_t{8} << 20;
+};
+
+struct SegmentInfo {
+  Sequence first;
+  Sequence last;            ///< `first` - 1 in a segment that holds nothing yet.
+  std::uint64_t bytes = 0;  ///< Size on disk; of the open segment, what was written to it.
+};
+
+/// What a start found. Everything lost is named here; nothing is dropped in silence.
+/// Source: FORMAT.md §7, §8.
+struct RecoverySummary {
+  Sequence applied;           ///< The state that the replay began with reflects up to here.
+  CommitNumber last_commit;   ///< The next commit has the number after it.
+  Sequence last_sequence;     ///< Highest sequence ever used as far as known; the next commit begins after it.
+  std::uint64_t id_time_ceiling_ns = 0;  ///< No envelope id given out before is later.
+  std::vector<Gap> gaps;                 ///< Lost ranges at or after the replay's start; ascending, disjoint.
+  std::vector<Sequence> chain_breaks;    ///< Bases of sound blocks that were not written after the block before them.
+  bool state_from_snapshot = false;      ///< No row was delivered; the first block begins a full snapshot.
+  std::vector<Sequence> segments;        ///< First sequence of every segment; the last one is open.
+  std::uint64_t replayed_blocks = 0;     ///< Blocks handed to the sink.
+  std::vector<std::string> quarantined;  ///< Damaged directories set aside by this start; full paths.
+};
+
+/// Takes the state and the records during a start. An error of the sink ends recover() with it.
+class RecoverySink {
+ public:
+  virtual ~RecoverySink() = default;
+  /// A row of the checkpoint; views are valid during the call. All rows come before any block, and
+  /// all of them have been checked before the first one comes.
+  virtual Status row(Bytes key, Bytes value) = 0;
+  /// A block whose last sequence is above `applied`. Ascending; gaps are in the summary.
+  virtual Status block(const SharedBlock& block) = 0;
+};
+
+/// Synchronous and without threads of its own: whoever calls waits for the disk.
+///
+/// Place: the simulator uses it directly, the daemon through JournalThreads.
+/// Thread: commit() belongs to one thread; read(), write_checkpoint() and drop_segment() exclude each
+///         other and may run beside commit(); segments() and bytes_on_disk() are free.
+/// Source: FORMAT.md.
+class JournalStore {
+ public:
+  /// Locks the directory, finishes what a crash interrupted, lists the segments.
+  ///
+  /// Errors: kLocked: in use; the text names the holder. kIo: the disk refused.
+  ///         kUnsupportedVersion: written by a newer version.
+  [[nodiscard]] static Result<std::unique_ptr<JournalStore>> open(const JournalOptions& options);
+
+  ~JournalStore();
+  JournalStore(const JournalStore&) = delete;
+  JournalStore& operator=(const JournalStore&) = delete;
+
+  /// Hands out the checkpointed state and every later block. Exactly once, before any other call.
+  ///
+  /// After a start from a snapshot or from sequence 1 the checkpoint on disk is empty: the first
+  /// write_checkpoint() must hold every row of the state, not only the changed ones.
+  /// Errors: kDamaged: neither checkpoint nor snapshot is readable. kUnsupportedVersion: a block has a
+  ///         newer format. kIo. The sink's own. After an error the store is of no use.
+  [[nodiscard]] Result<RecoverySummary> recover(RecoverySink& sink);
+
+  /// Writes all blocks of a commit, or none, and returns when they would survive a power cut.
+  ///
+  /// Shape:  the number after the last one; 1 or more blocks with consecutive sequences from the one
+  ///         after the last one; `opens_segment` when no segment is open.
+  /// Errors: kIo: whether the commit survives is unknown until the next start. The store is stopped:
+  ///         every later call returns the same error.
+  [[nodiscard]] Status commit(const Commit& commit);
+
+  /// Whole, checked blocks by the sequence of their first record, in the order asked for.
+  ///
+  /// Errors: kDamaged: the text names the range that is lost. kNotFound: dropped, or never written.
+  ///         kIo. An error is about the first base that could not be read.
+  [[nodiscard]] Result<std::vector<SharedBlock>> read(std::span<const Sequence> bases);
+
+  /// Writes all changes of a checkpoint, or none, and waits until they would survive a power cut.
+  ///
+  /// Shape:  `applied` is at most the last committed sequence and never goes back.
+  /// Errors: kIo: the checkpoint on disk is the old or the new one, and the state on disk is closed:
+  ///         every later checkpoint returns the error. Commits go on.
+  [[nodiscard]] Status write_checkpoint(const Checkpoint& checkpoint);
+
+  /// Destroys a segment. A second call does nothing, and a crash half way is finished by open().
+  ///
+  /// Shape:  the caller's decision to drop is durable (FORMAT.md §2), a checkpoint has passed it, and a
+  ///         snapshot stands at or after its end.
+  /// Errors: kWrongState: it is the open segment. kIo: it is out of the list, some files remain.
+  [[nodiscard]] Status drop_segment(Sequence first);
+
+  /// Ascending.
+  [[nodiscard]] std::vector<SegmentInfo> segments() const;
+
+  /// Bytes of all segments.
+  [[nodiscard]] std::uint64_t bytes_on_disk() const;
+
+  /// True while the space is held back; false on a full disk, where open() gives it up.
+  [[nodiscard]] bool ballast_held() const;
+
+  /// Gives the space that is held back to the file system.
+  [[nodiscard]] Status release_ballast();
+
+ private:
+  struct Parts;
+  explicit JournalStore(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace capstan

@@ -1,0 +1,210 @@
+#include "salvage.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "gap_row.h"
+#include "leveldb_error.h"
+
+namespace capstan {
+
+namespace {
+
+constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
+
+// RepairDB takes a full or failing disk for damage and goes on without what it could not write. This
+// remembers that it happened, so that a passing fault of the disk never costs a block.
+class FailureWatch final : public leveldb::EnvWrapper {
+ public:
+  explicit FailureWatch(leveldb::Env& target) : EnvWrapper(&target) {}
+
+  [[nodiscard]] const leveldb::Status& first_failure() const { return first_failure_; }
+
+  leveldb::Status note(const leveldb::Status& status) {
+    if (status.IsIOError() && first_failure_.ok()) first_failure_ = status;
+    return status;
+  }
+
+  leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override {
+    const leveldb::Status made = note(target()->NewWritableFile(path, file));
+    if (made.ok()) *file = new WatchedFile(*this, *file);
+    return made;
+  }
+  leveldb::Status NewSequentialFile(const std::string& path, leveldb::SequentialFile** file) override {
+    return note(target()->NewSequentialFile(path, file));
+  }
+  leveldb::Status NewRandomAccessFile(const std::string& path,
+                                      leveldb::RandomAccessFile** file) override {
+    return note(target()->NewRandomAccessFile(path, file));
+  }
+  leveldb::Status RenameFile(const std::string& from, const std::string& to) override {
+    return note(target()->RenameFile(from, to));
+  }
+
+ private:
+  class WatchedFile final : public leveldb::WritableFile {
+   public:
+    WatchedFile(FailureWatch& watch, leveldb::WritableFile* file) : watch_(watch), file_(file) {}
+    leveldb::Status Append(const leveldb::Slice& data) override { return watch_.note(file_->Append(data)); }
+    leveldb::Status Close() override { return watch_.note(file_->Close()); }
+    leveldb::Status Flush() override { return watch_.note(file_->Flush()); }
+    leveldb::Status Sync() override { return watch_.note(file_->Sync()); }
+
+   private:
+    FailureWatch& watch_;
+    std::unique_ptr<leveldb::WritableFile> file_;
+  };
+
+  leveldb::Status first_failure_;
+};
+
+// Writes sound entries, each under the key that it names itself.
+class Rebuilder {
+ public:
+  explicit Rebuilder(Segment& target) : target_(target) {}
+
+  Status add(Sequence base, Bytes value) {
+    const SequenceKey key(base);
+    const std::string_view text = as_text(value);
+    batch_.Put({key.octets, sizeof key.octets}, {text.data(), text.size()});
+    return batch_.ApproximateSize() < kBatchBytes ? Status{} : flush();
+  }
+
+  // Always synced: LevelDB loses the tail of a log at its rotation when syncs are mixed with others.
+  Status flush() {
+    Status written = target_.append(batch_);
+    batch_.Clear();
+    return written;
+  }
+
+ private:
+  Segment& target_;
+  leveldb::WriteBatch batch_;
+};
+
+// The sequence that an entry belongs to; empty when nothing can be believed.
+Result<std::optional<Sequence>> sound_base(Bytes value) {
+  if (is_gap_row(value)) {
+    const auto gap = decode_gap_row(value);
+    if (gap) return std::optional(gap->first);
+    if (gap.error().code == ErrorCode::kUnsupportedVersion) return gap.error();
+    return std::optional<Sequence>();
+  }
+  const auto block = decode_block(value);
+  if (block) return std::optional(block->header.base);
+  if (block.error().code == ErrorCode::kUnsupportedVersion) return block.error();
+  return std::optional<Sequence>();
+}
+
+Status copy_sound_entries(const Segment& from, Segment& to, Sequence first,
+                          std::optional<Sequence> last) {
+  Rebuilder rebuilder(to);
+  SegmentReader reader = from.reader();
+  for (reader.seek(Sequence{}); reader.valid(); reader.next()) {
+    const auto base = sound_base(reader.value());
+    if (!base) return base.error();
+    if (!base->has_value() || **base < first || (last && **base > *last)) continue;
+    if (Status added = rebuilder.add(**base, reader.value()); !added) return added;
+  }
+  if (Status read = reader.status(); !read && read.error().code == ErrorCode::kIo) return read;
+  return rebuilder.flush();
+}
+
+Result<std::vector<Gap>> find_gaps(const Segment& segment, Sequence first,
+                                   std::optional<Sequence> last) {
+  std::vector<Gap> gaps;
+  Sequence expected = first;
+  SegmentReader reader = segment.reader();
+  reader.seek(first);
+  // Nothing at all is left of the newest segment: how much it held, nobody knows, but not nothing.
+  if (!reader.valid() && !last) last = first;
+  for (; reader.valid(); reader.next()) {
+    const auto entry = reader.entry();
+    if (!entry) return entry.error();
+    if (reader.key() > expected) gaps.push_back({expected, Sequence{reader.key().value - 1}});
+    expected = last_of(*entry).plus(1);
+  }
+  if (Status read = reader.status(); !read) return read.error();
+  if (last && expected <= *last) gaps.push_back({expected, *last});
+  return gaps;
+}
+
+Status repair(const DatabaseContext& context, const std::string& copy) {
+  FailureWatch watch(context.env);
+  leveldb::Options options = context.options();
+  options.env = &watch;
+  const leveldb::Status repaired = leveldb::RepairDB(copy, options);
+  if (!watch.first_failure().ok()) return leveldb_error(watch.first_failure(), copy);
+  return checked(repaired, copy);
+}
+
+// A copy that is beyond repair yields nothing: that is a loss. A disk that fails meanwhile is an error.
+Status take_from_copy(const DatabaseContext& context, const std::string& copy, Segment& target,
+                      Sequence first, std::optional<Sequence> last) {
+  DatabaseContext lenient = context;
+  lenient.paranoid = false;
+  const auto loss_or_error = [](const Error& error) {
+    return error.code == ErrorCode::kDamaged ? Status() : Status(error);
+  };
+  if (Status repaired = repair(lenient, copy); !repaired) return loss_or_error(repaired.error());
+  auto segment = Segment::open(lenient, copy);
+  if (!segment) return loss_or_error(segment.error());
+  return copy_sound_entries(**segment, target, first, last);
+}
+
+Status rebuild(const DatabaseContext& context, const std::string& copy, Segment& target,
+               Sequence first, std::optional<Sequence> last) {
+  if (Status taken = take_from_copy(context, copy, target, first, last); !taken) return taken;
+  auto gaps = find_gaps(target, first, last);
+  if (!gaps) return gaps.error();
+  for (const Gap& gap : *gaps) {
+    if (Status noted = target.put_gap(gap); !noted) return noted;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> salvage_segment(const DatabaseContext& context, const DataPaths& paths,
+                                    Sequence first, std::optional<Sequence> last) {
+  JournalEnv& env = context.env;
+  const std::string original = paths.segment(first);
+  const std::string copy = original + std::string(kSalvageSuffix);
+  const std::string rebuilt = original + std::string(kRebuiltSuffix);
+  if (Status removed = remove_tree(env, copy); !removed) return removed.error();
+  if (Status removed = remove_tree(env, rebuilt); !removed) return removed.error();
+  if (Status copied = copy_directory(env, original, copy); !copied) return copied.error();
+  {
+    auto target = Segment::create(context, rebuilt);
+    if (!target) return target.error();
+    if (Status done = rebuild(context, copy, **target, first, last); !done) return done.error();
+  }
+  // From here on the replacement is whole: finish_interrupted() completes the exchange.
+  auto aside = quarantine(env, original);
+  if (!aside) return aside;
+  if (Status moved = move_directory(env, rebuilt, original); !moved) return moved.error();
+  if (Status removed = remove_tree(env, copy); !removed) return removed.error();
+  return aside;
+}
+
+Status finish_interrupted(JournalEnv& env, const DataPaths& paths) {
+  const std::vector<std::string> names = list_directory(env, paths.journal());
+  const auto exists = [&names](std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const std::string& name : names) {
+    const std::string path = paths.journal() + "/" + name;
+    const bool replaces = name.ends_with(kRebuiltSuffix) &&
+                          !exists(name.substr(0, name.size() - kRebuiltSuffix.size()));
+    if (replaces) {
+      const std::string original = path.substr(0, path.size() - kRebuiltSuffix.size());
+      if (Status moved = move_directory(env, path, original); !moved) return moved;
+    } else if (name.ends_with(kRebuiltSuffix) || name.ends_with(kSalvageSuffix) ||
+               name.ends_with(kDroppingSuffix)) {
+      if (Status removed = remove_tree(env, path); !removed) return removed;
+    }
+  }
+  return {};
+}
+
+}  // namespace capstan

@@ -1,0 +1,299 @@
+#include "capstan/journal/store.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "ballast.h"
+#include "block_codec.h"
+#include "capstan/base/check.h"
+#include "env.h"
+#include "files.h"
+#include "gap_row.h"
+#include "lock.h"
+#include "recovery.h"
+#include "salvage.h"
+#include "segment.h"
+#include "segment_set.h"
+#include "state_db.h"
+#include "witness.h"
+
+namespace capstan {
+
+namespace {
+
+// Shared by all segments; reads of blocks do not fill it, so that it holds little but LevelDB's own.
+constexpr std::size_t kCacheBytes = std::size_t{1} << 20;
+
+Result<std::unique_ptr<WitnessFile>> open_witness(JournalEnv& env, const DataPaths& paths,
+                                                  bool real_disk) {
+  if (real_disk) return open_disk_witness(paths.witness());
+  return make_env_witness(env, paths.witness());
+}
+
+Sequence last_of_commit(const Commit& commit) { return commit.blocks.back()->last(); }
+
+// Programmer errors of the core: a WAL with such a commit could not be replayed.
+void check_commit(const Commit& commit, CommitNumber last_commit, Sequence last_sequence) {
+  CAPSTAN_CHECK(commit.number == last_commit.plus(1));
+  CAPSTAN_CHECK(!commit.blocks.empty());
+  Sequence expected = last_sequence.plus(1);
+  for (const SharedBlock& block : commit.blocks) {
+    CAPSTAN_CHECK(block->base == expected && block->record_count > 0);
+    expected = block->last().plus(1);
+  }
+}
+
+// Why the block at `base` cannot be had: somewhere in a segment that ought to hold it.
+Error missing_block(SegmentReader& reader, Sequence base) {
+  const Error not_found{ErrorCode::kNotFound,
+                        "no block begins at sequence " + std::to_string(base.value)};
+  const auto lost = [](Gap gap) { return Error{ErrorCode::kDamaged, gap_text(gap) + " are lost"}; };
+  reader.seek(base);
+  if (!reader.valid()) {
+    if (Status read = reader.status(); !read) return read.error();
+    return not_found;
+  }
+  Gap gap{base, Sequence{reader.key().value - 1}};
+  if (gap.first > gap.last) {  // An entry stands here, but it is no sound block.
+    const auto entry = reader.entry();
+    if (!entry && entry.error().code != ErrorCode::kDamaged) return entry.error();
+    if (entry) return lost(std::get<Gap>(*entry));
+    reader.next();
+    return lost({base, reader.valid() ? Sequence{reader.key().value - 1} : base});
+  }
+  reader.seek_at_or_before(base);
+  if (!reader.valid()) return lost(gap);
+  const auto before = reader.entry();
+  if (!before || last_of(*before) < base) return lost(gap);
+  if (const auto* known = std::get_if<Gap>(&*before)) return lost(*known);
+  return not_found;
+}
+
+Result<SharedBlock> read_block(SegmentReader& reader, Sequence base) {
+  if (!reader.valid() || reader.key() != base) reader.seek(base);
+  if (!reader.valid() || reader.key() != base) return missing_block(reader, base);
+  const auto entry = reader.entry();
+  const auto* block = entry ? std::get_if<StoredBlock>(&*entry) : nullptr;
+  if (block == nullptr) return missing_block(reader, base);
+  SharedBlock copy = block->to_block();
+  reader.next();  // Whoever reads one block mostly reads the one after it.
+  return copy;
+}
+
+}  // namespace
+
+struct JournalStore::Parts {
+  Parts(const JournalOptions& options, DataPaths data_paths)
+      : paths(std::move(data_paths)),
+        real_disk(options.env == nullptr),
+        env(real_disk ? std::make_unique<JournalEnv>(directory_sync)
+                      : std::make_unique<JournalEnv>(*options.env, Background::kInline)),
+        cache(leveldb::NewLRUCache(kCacheBytes)),
+        context{*env, *cache, log, options.write_buffer_bytes},
+        ballast(paths.ballast(), options.ballast_bytes),
+        segments(context, paths) {}
+
+  Status open_files();
+  Status open_segment_for(const Commit& commit);
+  Status stop(Error error);
+
+  // Set up in this order; databases end before the cache and the Env they use.
+  DataPaths paths;
+  bool real_disk;
+  PosixDirectorySync directory_sync;
+  std::unique_ptr<JournalEnv> env;
+  std::unique_ptr<leveldb::Cache> cache;
+  SilentLogger log;
+  DatabaseContext context;
+  std::unique_ptr<DirectoryLock> lock;
+  Ballast ballast;
+  std::unique_ptr<WitnessFile> witness;
+  SegmentSet segments;
+  bool recovered = false;
+
+  // The committing thread's.
+  std::shared_ptr<Segment> open;
+  CommitEncoder encoder;
+  leveldb::WriteBatch batch;
+  std::uint64_t last_checksum = 0;
+
+  // The reader's calls exclude each other.
+  std::mutex reader_mutex;
+  std::unique_ptr<StateDb> state;
+  std::optional<Error> state_error;
+
+  // What both look at.
+  mutable std::mutex tail_mutex;
+  CommitNumber last_commit;
+  Sequence last_sequence;
+  std::uint64_t id_time_ceiling_ns = 0;
+  std::optional<Error> stopped;
+};
+
+Status JournalStore::Parts::open_files() {
+  if (Status made = make_directory(*env, paths.root); !made) return made;
+  auto locked = DirectoryLock::acquire(*env, paths, real_disk);
+  if (!locked) return locked.error();
+  lock = std::move(*locked);
+  if (real_disk) {
+    if (Status settled = ballast.settle(); !settled) return settled;
+  }
+  if (Status made = make_directory(*env, paths.journal()); !made) return made;
+  auto opened = open_witness(*env, paths, real_disk);
+  if (!opened) return opened.error();
+  witness = std::move(*opened);
+  if (Status finished = finish_interrupted(*env, paths); !finished) return finished;
+  segments.load();
+  return {};
+}
+
+// Lets go of the full segment first: from then on the reader may drop it.
+Status JournalStore::Parts::open_segment_for(const Commit& commit) {
+  open.reset();
+  auto created = segments.create(commit.blocks.front()->base);
+  if (!created) return created.error();
+  open = std::move(*created);
+  return {};
+}
+
+Status JournalStore::Parts::stop(Error error) {
+  error.code = ErrorCode::kIo;
+  error.context = "the journal has stopped: " + error.context;
+  const std::lock_guard guard(tail_mutex);
+  stopped = error;
+  return error;
+}
+
+JournalStore::JournalStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+JournalStore::~JournalStore() = default;
+
+Result<std::unique_ptr<JournalStore>> JournalStore::open(const JournalOptions& options) {
+  // LevelDB makes its files readable for everybody; mail is nobody else's business.
+  if (options.env == nullptr) ::umask(0077);
+  auto parts = std::make_unique<Parts>(options, DataPaths{options.directory});
+  if (Status opened = parts->open_files(); !opened) return opened.error();
+  return std::unique_ptr<JournalStore>(new JournalStore(std::move(parts)));
+}
+
+Result<RecoverySummary> JournalStore::recover(RecoverySink& sink) {
+  Parts& p = *parts_;
+  CAPSTAN_CHECK(!p.recovered);
+  Recovery recovery(p.context, p.paths, p.segments, p.witness->read(), sink);
+  auto done = recovery.run();
+  if (!done) return done.error();
+  const RecoverySummary& summary = done->summary;
+  if (!summary.segments.empty()) {
+    auto newest = p.segments.get(summary.segments.back());
+    if (!newest) return newest.error();
+    p.open = std::move(*newest);
+    p.segments.grow(summary.last_sequence, 0);
+  }
+  p.state = std::move(done->state);
+  p.last_checksum = done->last_checksum;
+  p.last_commit = summary.last_commit;
+  p.last_sequence = summary.last_sequence;
+  p.id_time_ceiling_ns = summary.id_time_ceiling_ns;
+  p.recovered = true;
+  return summary;
+}
+
+Status JournalStore::commit(const Commit& commit) {
+  Parts& p = *parts_;
+  CAPSTAN_CHECK(p.recovered);
+  if (p.stopped) return *p.stopped;
+  check_commit(commit, p.last_commit, p.last_sequence);
+  CAPSTAN_CHECK(commit.opens_segment || p.open);
+  if (commit.opens_segment) {
+    if (Status opened = p.open_segment_for(commit); !opened) return p.stop(opened.error());
+  }
+  p.batch.Clear();
+  const std::uint64_t checksum = p.encoder.encode(commit, p.last_checksum, p.batch);
+  if (Status written = p.open->append(p.batch); !written) return p.stop(written.error());
+  p.last_checksum = checksum;
+  const Sequence last = last_of_commit(commit);
+  p.segments.grow(last, p.batch.ApproximateSize());
+  const std::lock_guard guard(p.tail_mutex);
+  p.last_commit = commit.number;
+  p.last_sequence = last;
+  p.id_time_ceiling_ns = std::max(p.id_time_ceiling_ns, commit.id_time_ceiling_ns);
+  p.witness->write({commit.number, last, checksum, p.id_time_ceiling_ns});
+  return {};
+}
+
+Result<std::vector<SharedBlock>> JournalStore::read(std::span<const Sequence> bases) {
+  Parts& p = *parts_;
+  CAPSTAN_CHECK(p.recovered);
+  const std::lock_guard guard(p.reader_mutex);
+  std::vector<SharedBlock> blocks;
+  blocks.reserve(bases.size());
+  std::optional<Sequence> at;
+  std::shared_ptr<Segment> segment;
+  std::optional<SegmentReader> reader;
+  for (const Sequence base : bases) {
+    const auto first = p.segments.find(base);
+    if (!first) {
+      return {ErrorCode::kNotFound, "no segment holds sequence " + std::to_string(base.value)};
+    }
+    if (at != first) {
+      reader.reset();
+      auto opened = p.segments.get(*first);
+      if (!opened) return opened.error();
+      segment = std::move(*opened);
+      reader.emplace(segment->reader());
+      reader->seek(base);
+      at = first;
+    }
+    auto block = read_block(*reader, base);
+    if (!block) return block.error();
+    blocks.push_back(std::move(*block));
+  }
+  return blocks;
+}
+
+Status JournalStore::write_checkpoint(const Checkpoint& checkpoint) {
+  Parts& p = *parts_;
+  CAPSTAN_CHECK(p.recovered);
+  const std::lock_guard guard(p.reader_mutex);
+  if (p.state_error) return *p.state_error;
+  CommitNumber last_commit;
+  std::uint64_t ceiling = 0;
+  {
+    const std::lock_guard tail(p.tail_mutex);
+    CAPSTAN_CHECK(checkpoint.applied <= p.last_sequence);
+    last_commit = p.last_commit;
+    ceiling = p.id_time_ceiling_ns;
+  }
+  Status written = p.state->write(checkpoint, last_commit, ceiling);
+  if (!written) p.state_error = Error{ErrorCode::kIo, written.error().context};
+  return p.state_error ? Status(*p.state_error) : Status();
+}
+
+Status JournalStore::drop_segment(Sequence first) {
+  Parts& p = *parts_;
+  CAPSTAN_CHECK(p.recovered);
+  const std::lock_guard guard(p.reader_mutex);
+  const std::vector<Sequence> firsts = p.segments.firsts();
+  if (!firsts.empty() && firsts.back() == first) {
+    return {ErrorCode::kWrongState, p.paths.segment(first) + " is the open segment"};
+  }
+  return p.segments.destroy(first);
+}
+
+std::vector<SegmentInfo> JournalStore::segments() const { return parts_->segments.infos(); }
+
+std::uint64_t JournalStore::bytes_on_disk() const {
+  std::uint64_t bytes = 0;
+  for (const SegmentInfo& info : segments()) bytes += info.bytes;
+  return bytes;
+}
+
+bool JournalStore::ballast_held() const { return parts_->ballast.held(); }
+
+Status JournalStore::release_ballast() { return parts_->ballast.release(); }
+
+}  // namespace capstan

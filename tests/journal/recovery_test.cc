@@ -1,0 +1,380 @@
+#include "recovery.h"
+
+#include "journal_world.h"
+
+namespace capstan {
+namespace {
+
+using journal_test::gap;
+using journal_test::kRecordsPerBlock;
+using journal_test::sequences;
+using journal_test::World;
+
+using Bases = std::vector<std::uint64_t>;
+using Gaps = std::vector<Gap>;
+
+bool has_file_like(const World& world, const std::string& text) {
+  for (const std::string& path : world.disk.files()) {
+    if (path.find(text) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// Flips a bit in every file of a directory.
+void ruin(World& world, const std::string& below) {
+  for (const std::string& path : world.disk.files()) {
+    if (path.rfind(below, 0) != 0) continue;
+    const std::uint64_t bytes = world.disk.content(path).size();
+    for (std::uint64_t at = 0; at < bytes; at += 7) world.disk.flip_bit(path, at, 3);
+  }
+}
+
+TEST(RecoveryDamage, AFlippedBitInTheLogCostsItsBlockAlone) {
+  World world;
+  world.start();
+  for (int i = 0; i < 5; ++i) world.write(2);
+  world.stop();
+  const auto spot = world.find_on_disk(51);
+  EXPECT_NE(spot.path.find(".log"), std::string::npos);
+  world.disk.flip_bit(spot.path, spot.offset + 20, 4);
+  world.start();
+  EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 21, 31, 41, 61, 71, 81, 91}));
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(51, 60)}));
+  EXPECT_EQ(world.summary.last_sequence, Sequence{100});
+  ASSERT_EQ(world.summary.quarantined.size(), 1U);
+  EXPECT_TRUE(has_file_like(world, "00000000000000000001.quarantined-1/"));
+
+  const auto lost = world.store->read(sequences({51}));
+  ASSERT_FALSE(lost.ok());
+  EXPECT_EQ(lost.error().code, ErrorCode::kDamaged);
+  EXPECT_NE(lost.error().context.find("51 to 60"), std::string::npos) << lost.error().context;
+
+  // The damage is dealt with once: the next start reports it again but replaces nothing.
+  world.write(1);
+  world.start();
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(51, 60)}));
+  EXPECT_TRUE(world.summary.quarantined.empty());
+  EXPECT_TRUE(world.summary.chain_breaks.empty());
+  EXPECT_EQ(world.sink.bases().back(), 101U);
+}
+
+TEST(RecoveryDamage, AFlippedBitInATableCostsItsBlockAlone) {
+  World world;
+  world.start();
+  for (int i = 0; i < 5; ++i) world.write(2);
+  world.start();
+  world.stop();
+  const auto spot = world.find_on_disk(31);
+  EXPECT_NE(spot.path.find(".ldb"), std::string::npos);
+  world.disk.flip_bit(spot.path, spot.offset + 20, 4);
+  world.start();
+  EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 21, 41, 51, 61, 71, 81, 91}));
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(31, 40)}));
+  EXPECT_EQ(world.summary.quarantined.size(), 1U);
+}
+
+// Goal: whatever single bit of a segment's files is hit, every record is either delivered or named.
+TEST(RecoveryDamage, AnyFlippedBitLeavesEveryRecordDeliveredOrNamed) {
+  World pristine;
+  pristine.start();
+  for (int i = 0; i < 6; ++i) pristine.write(2);
+  pristine.stop();
+  std::vector<std::pair<std::string, std::string>> files;
+  std::uint64_t total = 0;
+  for (const std::string& path : pristine.disk.files()) {
+    if (path.rfind("/data/journal/", 0) != 0) continue;
+    files.emplace_back(path, pristine.disk.content(path));
+    total += files.back().second.size();
+  }
+  Random random(2024);
+  for (int round = 0; round < 400; ++round) {
+    World world;
+    world.start();
+    for (int i = 0; i < 6; ++i) world.write(2);
+    world.stop();
+    std::uint64_t at = random.below(total);
+    std::size_t file = 0;
+    while (at >= files[file].second.size()) at -= files[file++].second.size();
+    const auto bit = static_cast<unsigned>(random.below(8));
+    SCOPED_TRACE(files[file].first + " octet " + std::to_string(at) + " bit " + std::to_string(bit));
+    world.disk.flip_bit(files[file].first, at, bit);
+    world.start();
+    std::vector<int> seen(121, 0);
+    for (const SharedBlock& block : world.sink.blocks) {
+      ASSERT_TRUE(journal_test::same(*block, *journal_test::make_block(block->base.value)));
+      for (std::uint64_t s = block->base.value; s <= block->last().value; ++s) ++seen.at(s);
+    }
+    for (const Gap& lost : world.summary.gaps) {
+      for (std::uint64_t s = lost.first.value; s <= lost.last.value; ++s) ++seen.at(s);
+    }
+    for (std::uint64_t s = 1; s <= 120; ++s) ASSERT_EQ(seen[s], 1) << "sequence " << s;
+    EXPECT_EQ(world.summary.last_sequence, Sequence{120});
+  }
+}
+
+TEST(RecoveryDamage, AWalThatEndsBeforeTheWitnessIsAGapAtItsEnd) {
+  World world;
+  world.start();
+  world.write(2);
+  const std::string log = world.find_on_disk(1).path;
+  const std::size_t synced = world.disk.content(log).size();
+  world.write(3);
+  world.stop();
+  world.disk.set_content(log, world.disk.content(log).substr(0, synced));
+  world.start();
+  EXPECT_EQ(world.sink.bases(), (Bases{1, 11}));
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(21, 50)}));
+  EXPECT_EQ(world.summary.last_sequence, Sequence{50});
+  EXPECT_EQ(world.summary.last_commit, CommitNumber{2});
+  EXPECT_EQ(world.summary.id_time_ceiling_ns, 1'000'002U);
+
+  // Lost sequences are not used again, and the new commit continues behind them.
+  world.write(1);
+  world.start();
+  EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 51}));
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(21, 50)}));
+  EXPECT_TRUE(world.summary.chain_breaks.empty());
+}
+
+TEST(RecoveryDamage, ASegmentThatIsMissingWithAllItsBlocksIsAGap) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.write(2, true);
+  world.stop();
+  for (const std::string& path : world.disk.files()) {
+    if (path.find("/00000000000000000021/") == std::string::npos) continue;
+    ASSERT_TRUE(world.disk.RemoveFile(path).ok());
+  }
+  ASSERT_TRUE(world.disk.RemoveDir("/data/journal/00000000000000000021").ok());
+  world.start();
+  EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 41, 51}));
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(21, 40)}));
+}
+
+TEST(RecoveryDamage, ASegmentWithoutItsCurrentFileIsSalvagedWhole) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.stop();
+  ASSERT_TRUE(world.disk.RemoveFile("/data/journal/00000000000000000021/CURRENT").ok());
+  world.start();
+  EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 21, 31}));
+  EXPECT_TRUE(world.summary.gaps.empty());
+  EXPECT_EQ(world.summary.quarantined.size(), 1U);
+}
+
+TEST(RecoveryDamage, ARuinedSegmentIsAGapOfExactlyItsRange) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.write(2, true);
+  world.stop();
+  ruin(world, "/data/journal/00000000000000000021/");
+  world.start();
+  EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 41, 51}));
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(21, 40)}));
+  world.start();
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(21, 40)}));
+  EXPECT_TRUE(world.summary.quarantined.empty());
+}
+
+TEST(RecoveryDamage, ARuinedNewestSegmentIsAGapUpToTheWitness) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.stop();
+  ruin(world, "/data/journal/00000000000000000021/");
+  world.start();
+  EXPECT_EQ(world.sink.bases(), (Bases{1, 11}));
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(21, 40)}));
+}
+
+TEST(RecoveryDamage, ARuinedNewestSegmentWithoutWitnessIsNotPassedOverInSilence) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.stop();
+  ruin(world, "/data/journal/00000000000000000021/");
+  ASSERT_TRUE(world.disk.RemoveFile("/data/witness").ok());
+  for (int start = 0; start < 2; ++start) {
+    world.start();
+    EXPECT_EQ(world.sink.bases(), (Bases{1, 11}));
+    EXPECT_EQ(world.summary.gaps, (Gaps{gap(21, 21)}));
+  }
+}
+
+// Goal: a full disk during a salvage refuses the start; it must not count as damage.
+TEST(RecoveryDamage, AFullDiskDuringSalvageCostsNothing) {
+  for (std::uint64_t room = 0; room < 24'000; room += 400) {
+    SCOPED_TRACE("room " + std::to_string(room));
+    World world;
+    world.start();
+    for (int i = 0; i < 4; ++i) world.write(2);
+    world.stop();
+    const auto spot = world.find_on_disk(31);
+    world.disk.flip_bit(spot.path, spot.offset, 0);
+    world.disk.full_after(world.disk.bytes_used() + room);
+    const Status started = world.try_start();
+    if (!started.ok()) {
+      EXPECT_EQ(started.error().code, ErrorCode::kIo) << started.error().text();
+    }
+    world.disk.full_after(std::nullopt);
+    world.start();
+    EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 21, 41, 51, 61, 71}));
+    EXPECT_EQ(world.summary.gaps, (Gaps{gap(31, 40)}));
+  }
+}
+
+TEST(RecoveryState, ADamagedStateStartsFromTheNewestSnapshot) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true, true);
+  world.write(2, true, true);
+  world.write(1);
+  world.checkpoint(60, {{"a", std::string(300, 'x')}});
+  world.stop();
+  ruin(world, "/data/state/");
+  world.start();
+  EXPECT_TRUE(world.summary.state_from_snapshot);
+  EXPECT_TRUE(world.sink.rows.empty());
+  EXPECT_EQ(world.summary.applied, Sequence{40});
+  EXPECT_EQ(world.sink.bases(), (Bases{41, 51, 61}));
+  ASSERT_EQ(world.summary.quarantined, (std::vector<std::string>{"/data/state.quarantined-1"}));
+  world.checkpoint(70, {{"b", "2"}});
+  world.start();
+  EXPECT_FALSE(world.summary.state_from_snapshot);
+  EXPECT_EQ(world.sink.rows, (std::map<std::string, std::string>{{"b", "2"}}));
+}
+
+TEST(RecoveryState, ADamagedSnapshotGivesWayToTheOneBefore) {
+  World world;
+  world.start();
+  world.write(2, true, true);
+  world.write(2, true, true);
+  world.checkpoint(40, {{"a", "1"}});
+  world.stop();
+  ruin(world, "/data/state/");
+  const auto spot = world.find_on_disk(31);
+  world.disk.flip_bit(spot.path, spot.offset, 0);
+  world.start();
+  EXPECT_TRUE(world.summary.state_from_snapshot);
+  EXPECT_EQ(world.summary.applied, Sequence{0});
+  EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 21}));
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(31, 40)}));
+}
+
+TEST(RecoveryState, WithoutSnapshotTheWholeWalIsReplayedWhenItIsAllThere) {
+  World world;
+  world.start();
+  world.write(2);
+  world.checkpoint(20, {{"a", "1"}});
+  world.stop();
+  ruin(world, "/data/state/");
+  world.start();
+  EXPECT_FALSE(world.summary.state_from_snapshot);
+  EXPECT_EQ(world.sink.bases(), (Bases{1, 11}));
+}
+
+TEST(RecoveryState, WithNeitherCheckpointNorSnapshotTheStartIsRefused) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.checkpoint(40, {{"a", "1"}});
+  ASSERT_TRUE(world.store->drop_segment(Sequence{1}).ok());
+  world.stop();
+  ruin(world, "/data/state/");
+  const Status started = world.try_start();
+  ASSERT_FALSE(started.ok());
+  EXPECT_EQ(started.error().code, ErrorCode::kDamaged);
+}
+
+// Goal: a power cut at every sync of a life keeps everything that was acknowledged, and nothing partly.
+// Method: let the n-th sync and all later ones fail, cut the power, start, compare.
+TEST(RecoveryCrash, WhatWasAcknowledgedSurvivesAPowerCutAtEverySync) {
+  for (std::uint64_t cut = 0; cut < 60; ++cut) {
+    for (std::uint64_t seed = 0; seed < 6; ++seed) {
+      SCOPED_TRACE("cut " + std::to_string(cut) + " seed " + std::to_string(seed));
+      World world;
+      world.disk.fail_sync_after(cut);
+      std::uint64_t acknowledged = 0;
+      std::uint64_t applied = 0;
+      std::uint64_t attempted = 0;
+      if (world.try_start().ok()) {
+        for (int i = 0; i < 8; ++i) {
+          const Commit commit = world.make(2, i % 3 == 2);
+          attempted = commit.blocks.back()->last().value;
+          if (!world.try_write(commit).ok()) break;
+          acknowledged = attempted;
+          const Checkpoint checkpoint{Sequence{acknowledged}, {{"a", std::to_string(acknowledged)}}, {}};
+          if (i % 2 == 1 && world.store->write_checkpoint(checkpoint).ok()) applied = acknowledged;
+        }
+      }
+      world.crash(cut * 100 + seed);
+      world.disk.fail_sync_after(std::nullopt);
+      world.start();
+      EXPECT_TRUE(world.summary.gaps.empty());
+      EXPECT_TRUE(world.summary.chain_breaks.empty());
+      EXPECT_GE(world.summary.applied.value, applied);
+      EXPECT_GE(world.summary.last_sequence.value, acknowledged);
+      EXPECT_LE(world.summary.last_sequence.value, std::max(attempted, acknowledged));
+      EXPECT_EQ(world.summary.last_sequence.value % (2 * kRecordsPerBlock), 0U) << "half a commit";
+      if (world.summary.applied.value > 0) {
+        EXPECT_EQ(world.sink.rows.at("a"), std::to_string(world.summary.applied.value));
+      }
+      world.write(2);
+      world.start();
+      EXPECT_TRUE(world.summary.gaps.empty() && world.summary.chain_breaks.empty());
+    }
+  }
+}
+
+// Goal: no power cut during a salvage loses a block that was readable before it.
+TEST(RecoveryCrash, APowerCutDuringSalvageLosesNothingMore) {
+  for (std::uint64_t cut = 0; cut < 60; ++cut) {
+    SCOPED_TRACE("cut " + std::to_string(cut));
+    World world;
+    world.start();
+    for (int i = 0; i < 4; ++i) world.write(2);
+    world.stop();
+    const auto spot = world.find_on_disk(31);
+    world.disk.flip_bit(spot.path, spot.offset, 0);
+    world.disk.fail_sync_after(cut);
+    static_cast<void>(world.try_start().ok());
+    world.crash(cut);
+    world.disk.fail_sync_after(std::nullopt);
+    world.start();
+    EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 21, 41, 51, 61, 71}));
+    EXPECT_EQ(world.summary.gaps, (Gaps{gap(31, 40)}));
+  }
+}
+
+// Goal: a disk that lies about its syncs costs data, but what the witness remembers is named.
+TEST(RecoveryCrash, ALyingDiskIsNamedOrUnknownButNeverGarbage) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    World world;
+    world.start();
+    world.write(2, true, true);
+    world.disk.lie_about_sync(true);
+    for (int i = 0; i < 5; ++i) world.write(2);
+    world.crash(seed);
+    world.disk.lie_about_sync(false);
+    world.start();
+    std::uint64_t covered = 0;
+    for (const SharedBlock& block : world.sink.blocks) covered += block->record_count;
+    for (const Gap& lost : world.summary.gaps) covered += lost.last.value - lost.first.value + 1;
+    EXPECT_EQ(covered, world.summary.last_sequence.value);
+    EXPECT_GE(covered, 20U);
+  }
+}
+
+}  // namespace
+}  // namespace capstan

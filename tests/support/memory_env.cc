@@ -1,0 +1,468 @@
+#include "memory_env.h"
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "capstan/base/check.h"
+
+namespace capstan {
+
+namespace {
+
+using leveldb::Slice;
+using leveldb::Status;
+
+class HeldLock final : public leveldb::FileLock {
+ public:
+  explicit HeldLock(std::string path) : path_(std::move(path)) {}
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+class NoLogger final : public leveldb::Logger {
+ public:
+  void Logv(const char*, std::va_list) override {}
+};
+
+Status missing(const std::string& path) { return Status::NotFound(path, "no such file"); }
+Status refused(const std::string& path) { return Status::IOError(path, "injected fault"); }
+
+std::string_view last_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+std::vector<std::string> parts_of(const std::string& path) {
+  std::vector<std::string> parts;
+  std::size_t at = 0;
+  while (at < path.size()) {
+    const std::size_t slash = std::min(path.find('/', at), path.size());
+    if (slash > at) parts.push_back(path.substr(at, slash - at));
+    at = slash + 1;
+  }
+  return parts;
+}
+
+}  // namespace
+
+// Open files keep their node, as on a POSIX system: a rename or removal does not disturb them.
+class MemoryEnv::Reader final : public leveldb::SequentialFile {
+ public:
+  Reader(MemoryEnv& env, std::shared_ptr<Node> node) : env_(env), node_(std::move(node)) {}
+
+  Status Read(std::size_t count, Slice* result, char* scratch) override {
+    const std::lock_guard lock(env_.mutex_);
+    const std::size_t taken = std::min(count, node_->bytes.size() - std::min(at_, node_->bytes.size()));
+    if (taken > 0) std::memcpy(scratch, node_->bytes.data() + at_, taken);
+    at_ += taken;
+    *result = Slice(scratch, taken);
+    return Status::OK();
+  }
+  Status Skip(std::uint64_t count) override {
+    const std::lock_guard lock(env_.mutex_);
+    at_ = std::min<std::size_t>(at_ + count, node_->bytes.size());
+    return Status::OK();
+  }
+
+ private:
+  MemoryEnv& env_;
+  std::shared_ptr<Node> node_;
+  std::size_t at_ = 0;
+};
+
+class MemoryEnv::RandomReader final : public leveldb::RandomAccessFile {
+ public:
+  RandomReader(MemoryEnv& env, std::shared_ptr<Node> node) : env_(env), node_(std::move(node)) {}
+
+  Status Read(std::uint64_t offset, std::size_t count, Slice* result, char* scratch) const override {
+    const std::lock_guard lock(env_.mutex_);
+    const std::size_t size = node_->bytes.size();
+    if (offset > size) return Status::IOError("read past the end");
+    const std::size_t taken = std::min(count, size - static_cast<std::size_t>(offset));
+    if (taken > 0) std::memcpy(scratch, node_->bytes.data() + offset, taken);
+    *result = Slice(scratch, taken);
+    return Status::OK();
+  }
+
+ private:
+  MemoryEnv& env_;
+  std::shared_ptr<Node> node_;
+};
+
+class MemoryEnv::Writer final : public leveldb::WritableFile {
+ public:
+  Writer(MemoryEnv& env, std::shared_ptr<Node> node, std::string path)
+      : env_(env), node_(std::move(node)), path_(std::move(path)) {}
+
+  Status Append(const Slice& data) override {
+    const std::lock_guard lock(env_.mutex_);
+    return env_.append(*node_, data);
+  }
+  Status Close() override { return Status::OK(); }
+  Status Flush() override { return Status::OK(); }
+  Status Sync() override {
+    const std::lock_guard lock(env_.mutex_);
+    return env_.sync_file(*node_, path_);
+  }
+
+ private:
+  MemoryEnv& env_;
+  std::shared_ptr<Node> node_;
+  std::string path_;
+};
+
+MemoryEnv::MemoryEnv() : root_(std::make_shared<Node>()) { root_->directory = true; }
+
+MemoryEnv::~MemoryEnv() = default;
+
+std::shared_ptr<MemoryEnv::Node> MemoryEnv::find(const std::string& path) const {
+  std::shared_ptr<Node> node = root_;
+  for (const std::string& part : parts_of(path)) {
+    const auto found = node->names.find(part);
+    if (found == node->names.end()) return nullptr;
+    node = found->second;
+  }
+  return node;
+}
+
+std::shared_ptr<MemoryEnv::Node> MemoryEnv::find_file(const std::string& path) const {
+  auto node = find(path);
+  return node != nullptr && !node->directory ? node : nullptr;
+}
+
+std::optional<MemoryEnv::Place> MemoryEnv::place_of(const std::string& path) const {
+  const std::size_t slash = path.rfind('/');
+  auto directory = slash == std::string::npos ? root_ : find(path.substr(0, slash));
+  const std::string name(last_name(path));
+  if (directory == nullptr || !directory->directory || name.empty()) return std::nullopt;
+  return Place{std::move(directory), name};
+}
+
+// A rename moves a durable file as one step: it may be found under either name, never under none.
+void MemoryEnv::keep_renamed(Node& node, const Names& before) {
+  const auto holds = [](const Names& names, const std::shared_ptr<Node>& child) {
+    return std::any_of(names.begin(), names.end(), [&](const auto& one) { return one.second == child; });
+  };
+  for (const auto& [name, child] : node.durable_names) {
+    if (holds(node.names, child)) continue;
+    for (const auto& [name_before, child_before] : before) {
+      if (child_before == child) node.names[name_before] = child;
+    }
+  }
+}
+
+void MemoryEnv::crash_node(Node& node, Random& random) {
+  if (!node.directory) {
+    const std::uint64_t unsynced = node.bytes.size() - node.synced_bytes;
+    node.bytes.resize(node.synced_bytes + static_cast<std::size_t>(random.below(unsynced + 1)));
+    node.synced_bytes = node.bytes.size();
+    return;
+  }
+  const Names before = node.names;
+  std::set<std::string> all;
+  for (const auto& [name, child] : node.names) all.insert(name);
+  for (const auto& [name, child] : node.durable_names) all.insert(name);
+  for (const std::string& name : all) {
+    const auto now = node.names.find(name);
+    const auto durable = node.durable_names.find(name);
+    const auto child_now = now == node.names.end() ? nullptr : now->second;
+    const auto child_durable = durable == node.durable_names.end() ? nullptr : durable->second;
+    if (child_now == child_durable) continue;
+    const auto& kept = random.one_in(2) ? child_now : child_durable;
+    if (kept == nullptr) {
+      node.names.erase(name);
+    } else {
+      node.names[name] = kept;
+    }
+  }
+  keep_renamed(node, before);
+  node.durable_names = node.names;
+  for (const auto& [name, child] : node.names) crash_node(*child, random);
+}
+
+void MemoryEnv::crash(Random& random) {
+  const std::lock_guard lock(mutex_);
+  CAPSTAN_CHECK(locks_.empty() && queued_.empty());
+  crash_node(*root_, random);
+}
+
+void MemoryEnv::fail_sync_after(std::optional<std::uint64_t> count) {
+  const std::lock_guard lock(mutex_);
+  syncs_left_ = count;
+}
+
+void MemoryEnv::fail_writes(bool fail) {
+  const std::lock_guard lock(mutex_);
+  fail_writes_ = fail;
+}
+
+void MemoryEnv::full_after(std::optional<std::uint64_t> bytes) {
+  const std::lock_guard lock(mutex_);
+  capacity_bytes_ = bytes;
+}
+
+void MemoryEnv::lie_about_sync(bool lie) {
+  const std::lock_guard lock(mutex_);
+  lie_about_sync_ = lie;
+}
+
+std::vector<std::string> MemoryEnv::files() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> paths;
+  const auto visit = [&paths](const auto& self, const Node& node, const std::string& path) -> void {
+    if (!node.directory) paths.push_back(path);
+    for (const auto& [name, child] : node.names) self(self, *child, path + "/" + name);
+  };
+  visit(visit, *root_, "");
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::string MemoryEnv::content(const std::string& path) const {
+  const std::lock_guard lock(mutex_);
+  const auto node = find_file(path);
+  CAPSTAN_CHECK(node != nullptr);
+  return node->bytes;
+}
+
+void MemoryEnv::set_content(const std::string& path, std::string content) {
+  const std::lock_guard lock(mutex_);
+  const auto node = find_file(path);
+  CAPSTAN_CHECK(node != nullptr);
+  node->bytes = std::move(content);
+  node->synced_bytes = node->bytes.size();
+}
+
+void MemoryEnv::flip_bit(const std::string& path, std::uint64_t offset, unsigned bit) {
+  const std::lock_guard lock(mutex_);
+  const auto node = find_file(path);
+  CAPSTAN_CHECK(node != nullptr && offset < node->bytes.size() && bit < 8);
+  char& octet = node->bytes[static_cast<std::size_t>(offset)];
+  octet = static_cast<char>(static_cast<unsigned char>(octet) ^ (1U << bit));
+}
+
+std::uint64_t MemoryEnv::bytes_below(const Node& node) {
+  std::uint64_t total = node.bytes.size();
+  for (const auto& [name, child] : node.names) total += bytes_below(*child);
+  return total;
+}
+
+std::uint64_t MemoryEnv::bytes_used() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_below(*root_);
+}
+
+std::uint64_t MemoryEnv::syncs() const {
+  const std::lock_guard lock(mutex_);
+  return syncs_;
+}
+
+Status MemoryEnv::append(Node& node, const Slice& data) {
+  if (fail_writes_) return refused("append");
+  std::size_t taken = data.size();
+  if (capacity_bytes_) {
+    const std::uint64_t used = bytes_below(*root_);
+    const std::uint64_t room = *capacity_bytes_ - std::min(*capacity_bytes_, used);
+    taken = static_cast<std::size_t>(std::min<std::uint64_t>(taken, room));
+  }
+  node.bytes.append(data.data(), taken);
+  return taken == data.size() ? Status::OK() : Status::IOError("append", "no space left on device");
+}
+
+bool MemoryEnv::sync_fails() {
+  ++syncs_;
+  if (!syncs_left_) return false;
+  if (*syncs_left_ == 0) return true;
+  --*syncs_left_;
+  return false;
+}
+
+Status MemoryEnv::sync_file(Node& node, const std::string& path) {
+  if (last_name(path).starts_with("MANIFEST") && !sync_names(path.substr(0, path.rfind('/')))) {
+    return refused(path);
+  }
+  if (sync_fails()) return refused(path);
+  if (!lie_about_sync_) node.synced_bytes = node.bytes.size();
+  return Status::OK();
+}
+
+bool MemoryEnv::sync_names(const std::string& path) {
+  if (sync_fails()) return false;
+  const auto node = find(path);
+  if (node == nullptr || !node->directory) return false;
+  if (!lie_about_sync_) node->durable_names = node->names;
+  return true;
+}
+
+bool MemoryEnv::sync_directory(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  return sync_names(path);
+}
+
+Status MemoryEnv::NewSequentialFile(const std::string& path, leveldb::SequentialFile** file) {
+  const std::lock_guard lock(mutex_);
+  *file = nullptr;
+  auto node = find_file(path);
+  if (node == nullptr) return missing(path);
+  *file = new Reader(*this, std::move(node));
+  return Status::OK();
+}
+
+Status MemoryEnv::NewRandomAccessFile(const std::string& path, leveldb::RandomAccessFile** file) {
+  const std::lock_guard lock(mutex_);
+  *file = nullptr;
+  auto node = find_file(path);
+  if (node == nullptr) return missing(path);
+  *file = new RandomReader(*this, std::move(node));
+  return Status::OK();
+}
+
+Status MemoryEnv::NewWritableFile(const std::string& path, leveldb::WritableFile** file) {
+  const std::lock_guard lock(mutex_);
+  *file = nullptr;
+  if (fail_writes_) return refused(path);
+  const auto place = place_of(path);
+  if (!place) return missing(path);
+  auto node = std::make_shared<Node>();
+  place->directory->names[place->name] = node;
+  *file = new Writer(*this, std::move(node), path);
+  return Status::OK();
+}
+
+Status MemoryEnv::NewAppendableFile(const std::string& path, leveldb::WritableFile** file) {
+  {
+    const std::lock_guard lock(mutex_);
+    *file = nullptr;
+    if (fail_writes_) return refused(path);
+    if (auto node = find_file(path)) {
+      *file = new Writer(*this, std::move(node), path);
+      return Status::OK();
+    }
+  }
+  return NewWritableFile(path, file);
+}
+
+bool MemoryEnv::FileExists(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  return find(path) != nullptr;
+}
+
+Status MemoryEnv::GetChildren(const std::string& path, std::vector<std::string>* names) {
+  const std::lock_guard lock(mutex_);
+  names->clear();
+  const auto node = find(path);
+  if (node == nullptr || !node->directory) return missing(path);
+  for (const auto& [name, child] : node->names) names->push_back(name);
+  return Status::OK();
+}
+
+Status MemoryEnv::remove(const std::string& path, bool directory) {
+  const std::lock_guard lock(mutex_);
+  if (fail_writes_) return refused(path);
+  const auto node = find(path);
+  if (node == nullptr || node->directory != directory) return missing(path);
+  if (!node->names.empty()) return Status::IOError(path, "directory is not empty");
+  const auto place = place_of(path);
+  place->directory->names.erase(place->name);
+  return Status::OK();
+}
+
+Status MemoryEnv::RemoveFile(const std::string& path) { return remove(path, false); }
+Status MemoryEnv::RemoveDir(const std::string& path) { return remove(path, true); }
+
+Status MemoryEnv::CreateDir(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  if (fail_writes_) return refused(path);
+  const auto place = place_of(path);
+  if (!place) return missing(path);
+  auto node = std::make_shared<Node>();
+  node->directory = true;
+  if (!place->directory->names.emplace(place->name, std::move(node)).second) {
+    return Status::IOError(path, "exists");
+  }
+  return Status::OK();
+}
+
+Status MemoryEnv::GetFileSize(const std::string& path, std::uint64_t* bytes) {
+  const std::lock_guard lock(mutex_);
+  *bytes = 0;
+  const auto node = find_file(path);
+  if (node == nullptr) return missing(path);
+  *bytes = node->bytes.size();
+  return Status::OK();
+}
+
+Status MemoryEnv::RenameFile(const std::string& from, const std::string& to) {
+  const std::lock_guard lock(mutex_);
+  if (fail_writes_) return refused(from);
+  const auto node = find(from);
+  const auto target = place_of(to);
+  if (node == nullptr || !target) return missing(from);
+  const auto source = place_of(from);
+  source->directory->names.erase(source->name);
+  target->directory->names[target->name] = node;
+  return Status::OK();
+}
+
+Status MemoryEnv::LockFile(const std::string& path, leveldb::FileLock** lock) {
+  const std::lock_guard guard(mutex_);
+  *lock = nullptr;
+  const auto place = place_of(path);
+  if (!place) return missing(path);
+  if (!locks_.insert(path).second) return Status::IOError("lock " + path, "already held");
+  auto& node = place->directory->names[place->name];
+  if (node == nullptr) node = std::make_shared<Node>();
+  *lock = new HeldLock(path);
+  return Status::OK();
+}
+
+Status MemoryEnv::UnlockFile(leveldb::FileLock* lock) {
+  const std::lock_guard guard(mutex_);
+  const std::unique_ptr<HeldLock> held(static_cast<HeldLock*>(lock));
+  locks_.erase(held->path());
+  return Status::OK();
+}
+
+void MemoryEnv::Schedule(void (*work)(void*), void* argument) {
+  const std::lock_guard lock(mutex_);
+  queued_.push_back({work, argument});
+}
+
+void MemoryEnv::run_background() {
+  const auto next = [this]() -> std::optional<Work> {
+    const std::lock_guard lock(mutex_);
+    if (queued_.empty()) return std::nullopt;
+    const Work work = queued_.front();
+    queued_.pop_front();
+    return work;
+  };
+  while (const auto work = next()) work->run(work->argument);
+}
+
+void MemoryEnv::StartThread(void (*work)(void*), void* argument) {
+  std::thread(work, argument).detach();
+}
+
+Status MemoryEnv::GetTestDirectory(std::string* path) {
+  *path = "/test";
+  static_cast<void>(CreateDir(*path).ok());
+  return Status::OK();
+}
+
+Status MemoryEnv::NewLogger(const std::string&, leveldb::Logger** logger) {
+  *logger = new NoLogger;
+  return Status::OK();
+}
+
+std::uint64_t MemoryEnv::NowMicros() {
+  const std::lock_guard lock(mutex_);
+  return ++now_micros_;
+}
+
+void MemoryEnv::SleepForMicroseconds(int micros) {
+  const std::lock_guard lock(mutex_);
+  now_micros_ += static_cast<std::uint64_t>(std::max(micros, 0));
+}
+
+}  // namespace capstan

@@ -1,0 +1,134 @@
+// A disk in memory that can lose what was not synced, fill up, fail and lie; for tests and simulation.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "capstan/base/random.h"
+#include "capstan/journal/directory_sync.h"
+#include "leveldb/env.h"
+
+namespace capstan {
+
+/// Files, directories, renames, locks. Paths are absolute and start below `/`; parents must exist.
+///
+/// What is durable: the bytes of a file up to its last Sync(), and the names in a directory as of its
+/// last sync_directory(). The sync of a file called MANIFEST… syncs its directory first, as LevelDB's
+/// own Env does.
+/// Thread: safe; deterministic when one thread uses it.
+class MemoryEnv final : public leveldb::Env, public DirectorySync {
+ public:
+  MemoryEnv();
+  ~MemoryEnv() override;
+
+  // --- Faults -----------------------------------------------------------------------------------
+
+  /// Power cut: synced bytes and names stay; of the rest, every name is kept or lost by chance, and
+  /// every file keeps a random part from its beginning. Whoever has files open closes them first.
+  void crash(Random& random);
+  /// The next `count` syncs, of files or directories, succeed; all later ones fail. Empty: all succeed.
+  void fail_sync_after(std::optional<std::uint64_t> count);
+  /// All writes, creations, renames and removals fail.
+  void fail_writes(bool fail);
+  /// Room for so many bytes in all files together. Empty: no limit.
+  void full_after(std::optional<std::uint64_t> bytes);
+  /// Syncs succeed and make nothing durable.
+  void lie_about_sync(bool lie);
+
+  // --- Looking and damaging; paths must exist -----------------------------------------------------
+
+  /// Paths of all files, sorted.
+  [[nodiscard]] std::vector<std::string> files() const;
+  [[nodiscard]] std::string content(const std::string& path) const;
+  /// Replaces the content, durably and at once.
+  void set_content(const std::string& path, std::string content);
+  void flip_bit(const std::string& path, std::uint64_t offset, unsigned bit);
+  [[nodiscard]] std::uint64_t bytes_used() const;
+  [[nodiscard]] std::uint64_t syncs() const;
+
+  /// Does the work that Schedule() has queued.
+  void run_background();
+
+  // --- leveldb::Env -------------------------------------------------------------------------------
+
+  leveldb::Status NewSequentialFile(const std::string& path, leveldb::SequentialFile** file) override;
+  leveldb::Status NewRandomAccessFile(const std::string& path,
+                                      leveldb::RandomAccessFile** file) override;
+  leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
+  leveldb::Status NewAppendableFile(const std::string& path, leveldb::WritableFile** file) override;
+  bool FileExists(const std::string& path) override;
+  leveldb::Status GetChildren(const std::string& path, std::vector<std::string>* names) override;
+  leveldb::Status RemoveFile(const std::string& path) override;
+  leveldb::Status CreateDir(const std::string& path) override;
+  leveldb::Status RemoveDir(const std::string& path) override;
+  leveldb::Status GetFileSize(const std::string& path, std::uint64_t* bytes) override;
+  leveldb::Status RenameFile(const std::string& from, const std::string& to) override;
+  leveldb::Status LockFile(const std::string& path, leveldb::FileLock** lock) override;
+  leveldb::Status UnlockFile(leveldb::FileLock* lock) override;
+  void Schedule(void (*work)(void*), void* argument) override;
+  void StartThread(void (*work)(void*), void* argument) override;
+  leveldb::Status GetTestDirectory(std::string* path) override;
+  leveldb::Status NewLogger(const std::string& path, leveldb::Logger** logger) override;
+  std::uint64_t NowMicros() override;
+  void SleepForMicroseconds(int micros) override;
+
+  // --- DirectorySync ------------------------------------------------------------------------------
+
+  [[nodiscard]] bool sync_directory(const std::string& path) override;
+
+ private:
+  struct Node;
+  using Names = std::map<std::string, std::shared_ptr<Node>>;
+  /// A file or a directory; names point to it.
+  struct Node {
+    bool directory = false;
+    std::string bytes;
+    std::size_t synced_bytes = 0;
+    Names names;
+    Names durable_names;
+  };
+  class Reader;
+  class RandomReader;
+  class Writer;
+  struct Place {
+    std::shared_ptr<Node> directory;
+    std::string name;
+  };
+
+  [[nodiscard]] std::shared_ptr<Node> find(const std::string& path) const;
+  [[nodiscard]] std::shared_ptr<Node> find_file(const std::string& path) const;
+  [[nodiscard]] std::optional<Place> place_of(const std::string& path) const;
+  [[nodiscard]] leveldb::Status remove(const std::string& path, bool directory);
+  [[nodiscard]] leveldb::Status append(Node& node, const leveldb::Slice& data);
+  [[nodiscard]] leveldb::Status sync_file(Node& node, const std::string& path);
+  [[nodiscard]] bool sync_fails();
+  [[nodiscard]] bool sync_names(const std::string& path);
+  void crash_node(Node& node, Random& random);
+  static void keep_renamed(Node& node, const Names& before);
+  [[nodiscard]] static std::uint64_t bytes_below(const Node& node);
+
+  struct Work {
+    void (*run)(void*);
+    void* argument;
+  };
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<Node> root_;
+  std::set<std::string> locks_;
+  std::deque<Work> queued_;
+  std::optional<std::uint64_t> syncs_left_;
+  std::optional<std::uint64_t> capacity_bytes_;
+  bool fail_writes_ = false;
+  bool lie_about_sync_ = false;
+  std::uint64_t syncs_ = 0;
+  std::uint64_t now_micros_ = 0;
+};
+
+}  // namespace capstan
