@@ -49,8 +49,8 @@ class SignalsBlocked {
 
 }  // namespace
 
-/// The socket, the signal to stop, and the answering. Made by start(), then used by the thread alone,
-/// but for stop() and set_uncounted().
+/// The socket, the signal to stop, and the answering. Made by start(), then used by the thread
+/// alone, but for stop() and set_uncounted().
 class AuthThread::Handler {
  public:
   Handler(zmq::context_t& context, const CredentialStore& credentials, Encryption encryption)
@@ -64,6 +64,8 @@ class AuthThread::Handler {
   Handler(const Handler&) = delete;
   Handler& operator=(const Handler&) = delete;
   ~Handler() {
+    // Closing alone gives the name back some time later, and the next handler could not bind.
+    zmq_unbind(socket_.handle(), kHandlerEndpoint);
     if (stop_signal_ >= 0) ::close(stop_signal_);
   }
 

@@ -5,6 +5,7 @@
 
 #include "capstan/security/file.h"
 #include "capstan/security/key_file.h"
+#include "capstan/security/toml.h"
 
 namespace capstan {
 namespace {
@@ -17,7 +18,7 @@ Status check_new(const Layout& layout, std::string_view name) {
   }
   std::error_code ignored;
   if (fs::exists(fs::symlink_status(layout.admissions() / name, ignored))) {
-    return {ErrorCode::kAlreadyExists, "'" + std::string(name) + "' is admitted already"};
+    return {ErrorCode::kAlreadyExists, in_quotes(name) + " is admitted already"};
   }
   const fs::path key = layout.agent_key(name);
   if (fs::exists(fs::symlink_status(key, ignored))) {

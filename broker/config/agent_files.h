@@ -19,8 +19,8 @@ enum class AdmissionFile {
 /// Makes keys/NAME.key and the admission that goes with it.
 ///
 /// Shape:  `globs` are the names that the key may use; empty means `name` alone.
-/// Errors: kInvalidArgument: the name or a glob; kAlreadyExists: the key or the admission, which are
-///         then as they were; kIo.
+/// Errors: kInvalidArgument: the name or a glob; kAlreadyExists: the key or the admission, which
+///         are then as they were; kIo.
 [[nodiscard]] Result<Admission> add_agent(const Layout& layout, std::string_view name,
                                           std::vector<std::string> globs, AdmissionFile file);
 

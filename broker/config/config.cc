@@ -49,11 +49,9 @@ std::string number_text(std::uint64_t number, std::string_view unit) {
     }
   }
   std::string text = std::to_string(number);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, "_");
+  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, 1, '_');
   return text;
 }
-
-std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 template <typename... Cases>
 struct Overloaded : Cases... {
@@ -267,7 +265,8 @@ class Reader {
   void check_relations() {
     if (config_.delivery.lease_ms < 2 * config_.delivery.heartbeat_ms) {
       tell(place_of("delivery", "lease_ms"),
-           "'lease_ms' must be at least twice 'heartbeat_ms', or one late heartbeat ends a session");
+           "'lease_ms' must be at least twice 'heartbeat_ms', or one late heartbeat ends a "
+           "session");
     }
     if (config_.send.commit_budget_bytes < config_.send.window_bytes) {
       tell(place_of("send", "commit_budget_bytes"),
@@ -290,12 +289,12 @@ void append_comment(std::string& to, std::string_view words) {
     const std::string_view word = words.substr(0, words.find(' '));
     words.remove_prefix(std::min(words.size(), word.size() + 1));
     if (line.size() + 1 + word.size() > kCommentWidth) {
-      to += line + "\n";
-      line = "#";
+      to.append(line).append(1, '\n');
+      line.resize(1);
     }
-    line += " " + std::string(word);
+    line.append(1, ' ').append(word);
   }
-  to += line + "\n";
+  to.append(line).append(1, '\n');
 }
 
 }  // namespace
@@ -343,7 +342,7 @@ std::string render_config(std::string_view endpoint) {
   std::string_view section;
   for (const Option& option : all_options()) {
     text += '\n';
-    if (option.section != section) text += "[" + std::string(option.section) + "]\n";
+    if (option.section != section) text.append("[").append(option.section).append("]\n");
     section = option.section;
     append_comment(text, option.sentence);
     append_comment(text, "Default " + value_text(option) + "; " + range_text(option) +

@@ -23,8 +23,8 @@ constexpr std::string_view kIpcPrefix = "ipc://";
 constexpr std::size_t kHostLengthMax = 255;
 constexpr std::size_t kIpcPathLengthMax = sizeof(sockaddr_un{}.sun_path) - 1;
 
-// Below Linux's range for outgoing connections (32768 and up): in it a client that dials a hub which
-// is down can be given the very same port and then talks to itself.
+// Below Linux's range for outgoing connections (32768 and up): in it a client that dials a hub
+// which is down can be given the very same port and then talks to itself.
 constexpr std::uint16_t kFreePortFirst = 20'000;
 constexpr std::uint16_t kFreePortCount = 10'000;
 constexpr int kFreePortAttempts = 200;

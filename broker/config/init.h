@@ -14,8 +14,8 @@ namespace capstan {
 ///
 /// Shape:   `listen` as in [listen] endpoint; with port 0 a free one is picked and written down.
 /// Returns: the endpoint that was written.
-/// Errors:  kAlreadyExists: the folder is a hub's, or has anything else in it; kInvalidArgument: the
-///          endpoint; kUnavailable: no free port; kIo.
+/// Errors:  kAlreadyExists: the folder is a hub's, or has anything else in it; kInvalidArgument:
+///          the endpoint; kUnavailable: no free port; kIo.
 /// Source:  design §13; THREATS.md §4.4.
 [[nodiscard]] Result<std::string> init_directory(const std::filesystem::path& directory,
                                                  std::string_view listen);

@@ -18,12 +18,12 @@ constexpr Option kOptions[] = {
 
     {"security", "curve", "", Reload::kAtRestart,
      FlagOption{true, CAPSTAN_FIELD(security.curve)},
-     "Encrypt, and admit only the keys in agents/. Without it nobody is told apart, so the endpoint "
-     "must be on loopback or ipc."},
+     "Encrypt, and admit only the keys in agents/. Without it nobody is told apart, so the "
+     "endpoint must be on loopback or ipc."},
     {"security", "insecure", "", Reload::kAtRestart,
      FlagOption{false, CAPSTAN_FIELD(security.insecure)},
-     "Allow curve = false on an endpoint that other machines reach: anybody there can read and send "
-     "everything."},
+     "Allow curve = false on an endpoint that other machines reach: anybody there can read and "
+     "send everything."},
 
     {"journal", "directory", "", Reload::kAtRestart,
      TextOption{"data", CAPSTAN_FIELD(journal.directory)},

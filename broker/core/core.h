@@ -178,6 +178,7 @@ struct Core {
   std::uint64_t bytes_since_checkpoint = 0;
   std::uint64_t last_checkpoint_ns = 0;
   bool checkpoint_in_flight = false;
+  bool checkpoints_failed = false;  ///< The state on disk takes no more writes.
   Sequence checkpointed;
 
   // Requests that wait for a key to be written.

@@ -30,7 +30,7 @@ void begin_stop(Core& core) {
 
 void finish_stop(Core& core) {
   if (!core.stopping || core.stopped || core.uncommitted() || core.oldest_unsaved_ns != 0 ||
-      core.checkpoint_in_flight || core.state.dirty()) {
+      core.checkpoint_in_flight || (core.state.dirty() && !core.checkpoints_failed)) {
     return;
   }
   core.stopped = true;
@@ -50,7 +50,8 @@ std::uint64_t next_wake(const Core& core, bool more_to_deliver) {
   if (more_to_deliver) return core.now.monotonic_ns;
   std::uint64_t wake = core.now.monotonic_ns + std::uint64_t{core.config.lease_ms} * kNsPerMs / 4;
   if (core.oldest_unsaved_ns != 0) wake = std::min(wake, core.oldest_unsaved_ns + kSettleDelayNs);
-  if (core.state.dirty() && core.builder.empty() && !core.checkpoint_in_flight) {
+  if (core.state.dirty() && core.builder.empty() && !core.checkpoint_in_flight &&
+      !core.checkpoints_failed) {
     wake = std::min(wake, core.last_checkpoint_ns + core.config.checkpoint_interval_ms * kNsPerMs);
   }
   return wake;

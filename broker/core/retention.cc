@@ -55,7 +55,7 @@ void mark_droppable_segments(Core& core) {
 }
 
 bool checkpoint_is_due(const Core& core) {
-  if (core.checkpoint_in_flight || !core.state.dirty()) return false;
+  if (core.checkpoint_in_flight || core.checkpoints_failed || !core.state.dirty()) return false;
   return core.stopping || core.bytes_since_checkpoint >= kCheckpointBytes ||
          core.now.monotonic_ns >=
              core.last_checkpoint_ns + core.config.checkpoint_interval_ms * kNsPerMs;
@@ -91,7 +91,14 @@ void checkpoint_if_due(Core& core) {
 }
 
 void take_checkpoint_done(Core& core, const CheckpointDone& done) {
+  if (done.error) {
+    // The state on disk is closed for this process: commits go on, nothing is dropped any more, and
+    // the next start replays from the last checkpoint that was written.
+    core.audit("checkpoint_failed", "error=" + done.error->text());
+    core.checkpoints_failed = true;
+  }
   core.checkpoint_in_flight = false;
+  if (done.error) return;
   core.checkpointed = done.applied;
   if (!core.stopping) mark_droppable_segments(core);
 }

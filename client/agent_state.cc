@@ -1,0 +1,400 @@
+#include "agent_state.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "capstan/codec/limits.h"
+
+namespace capstan {
+namespace {
+
+constexpr std::size_t kChannelOffset = 30;  // envelope.h: the head
+constexpr std::size_t kRefusalsMax = 4096;
+// Above the largest envelope of a hub with every option, far below what a batch's offsets hold.
+constexpr std::size_t kStagedBytesMax = 1U << 30;
+
+}  // namespace
+
+Result<std::string> Delivery::text() const {
+  const auto view = parse_envelope(bytes);
+  if (!view) return {ErrorCode::kMalformedFrame, "the delivery is no envelope"};
+  return decode_text_event(view->event_data());
+}
+
+AgentState::AgentState(AgentOptions options, OutboxLimits limits, std::shared_ptr<WorkQueue> queue)
+    : options_(std::move(options)), limits_(limits), queue_(std::move(queue)) {}
+
+SessionOptions AgentState::session_options() const {
+  SessionOptions session;
+  session.agent = options_.name;
+  session.mode = options_.mode;
+  session.refusal = options_.refusal;
+  session.wait_when_full = options_.wait_when_full;
+  session.credit_envelopes = options_.credit_envelopes;
+  session.credit_bytes = options_.credit_bytes;
+  session.deliveries_max = options_.deliveries_max;
+  return session;
+}
+
+void AgentState::start() {
+  if (!options_.on_delivery && !options_.on_accepted && !options_.on_refused &&
+      !options_.on_ended) {
+    return;
+  }
+  callbacks_ = std::thread([self = shared_from_this()] { self->run_callbacks(); });
+}
+
+Status AgentState::wait_attached(int timeout_ms) {
+  Lock lock(mutex_);
+  if (!wait(lock, timeout_ms, [&] { return end_ || !agent_.is_zero(); })) {
+    return {ErrorCode::kUnavailable, "the hub has not answered the attach of " + options_.name};
+  }
+  return end_ ? Status(*end_) : Status();
+}
+
+// ---- Posting
+
+template <typename Append>
+Result<std::uint64_t> AgentState::stage(Append append_envelope) {
+  Lock lock(mutex_);
+  if (!has_room() || why_closed()) {
+    if (Status room = wait_for_room(lock); !room.ok()) return room.error();
+  }
+  const std::size_t begin = staged_.bytes.size();
+  append_envelope();
+  const std::size_t bytes = staged_.bytes.size() - begin;
+  if (bytes < kEnvelopeHeadBytes || bytes + kFrameOverheadMax > kBatchBytesMax) {
+    staged_.bytes.resize(begin);
+    if (!staged_.names.empty() && staged_.names.back().first == staged_.ends.size()) {
+      staged_.names.pop_back();
+    }
+    if (bytes < kEnvelopeHeadBytes) {
+      return {ErrorCode::kMalformedFrame, "shorter than the head of an envelope"};
+    }
+    return {ErrorCode::kTooLarge, "an envelope of " + std::to_string(bytes) + " bytes"};
+  }
+  staged_.ends.push_back(static_cast<std::uint32_t>(staged_.bytes.size()));
+  ++unsettled_envelopes_;
+  unsettled_bytes_ += bytes;
+  const std::uint64_t number = ++last_number_;
+  announce(lock);
+  return number;
+}
+
+bool AgentState::has_room() const {
+  // One envelope always fits, so that a bound below its size does not block for ever.
+  return unsettled_envelopes_ == 0 ||
+         (unsettled_envelopes_ < limits_.envelopes && unsettled_bytes_ < limits_.bytes &&
+          staged_.bytes.size() < kStagedBytesMax);
+}
+
+Status AgentState::wait_for_room(Lock& lock) {
+  if (!wait(lock, options_.send_timeout_ms, [&] { return why_closed() || has_room(); })) {
+    return {ErrorCode::kTimeout, "the outbox of " + options_.name + " is full"};
+  }
+  const auto closed = why_closed();
+  return closed ? Status(*closed) : Status();
+}
+
+std::optional<Error> AgentState::why_closed() const {
+  if (end_) return end_;
+  return stop_ ? std::optional<Error>(stop_->error) : std::nullopt;
+}
+
+Result<std::uint64_t> AgentState::send(std::string_view name, const Envelope& envelope) {
+  return stage([&] {
+    const std::string key(name);
+    const auto known = mailboxes_.find(key);
+    const std::size_t begin = staged_.bytes.size();
+    encode_envelope(envelope, staged_.bytes);
+    if (known == mailboxes_.end()) {
+      staged_.names.emplace_back(static_cast<std::uint32_t>(staged_.ends.size()), key);
+      return;
+    }
+    std::copy(known->second.bytes.begin(), known->second.bytes.end(),
+              staged_.bytes.data() + begin + kChannelOffset);
+  });
+}
+
+Result<std::uint64_t> AgentState::send(const ChannelId& channel, const Envelope& envelope) {
+  return stage([&] {
+    const std::size_t begin = staged_.bytes.size();
+    encode_envelope(envelope, staged_.bytes);
+    std::copy(channel.bytes.begin(), channel.bytes.end(),
+              staged_.bytes.data() + begin + kChannelOffset);
+  });
+}
+
+Result<std::uint64_t> AgentState::send_text(std::string_view name, std::string_view text) {
+  Envelope envelope;
+  envelope.event_data = encode_text_event(text);
+  return send(name, envelope);
+}
+
+Result<std::uint64_t> AgentState::send_encoded(const ChannelId& channel, Bytes envelope) {
+  return stage([&] {
+    const std::size_t begin = staged_.bytes.size();
+    append(staged_.bytes, envelope);
+    if (envelope.size() < kEnvelopeHeadBytes) return;  // refused by stage()
+    std::copy(channel.bytes.begin(), channel.bytes.end(),
+              staged_.bytes.data() + begin + kChannelOffset);
+  });
+}
+
+Status AgentState::wait_accepted(std::uint64_t number, int timeout_ms) {
+  Lock lock(mutex_);
+  if (number == 0 || number > last_number_) {
+    return {ErrorCode::kInvalidArgument, "no envelope has this number"};
+  }
+  const auto stopped = [&] { return end_ || (stop_ && number > stop_->number); };
+  if (!wait(lock, timeout_ms, [&] { return stopped() || settled_.contains(number); })) {
+    return {ErrorCode::kTimeout, "not accepted in time"};
+  }
+  if (const auto refusal = refusals_.find(number); refusal != refusals_.end()) {
+    return refusal->second;
+  }
+  return settled_.contains(number) ? Status() : Status(*why_closed());
+}
+
+std::uint64_t AgentState::accepted_count() const {
+  const std::lock_guard lock(mutex_);
+  return accepted_count_;
+}
+
+// ---- Receiving
+
+bool AgentState::has_delivery() const {
+  return next_handed_ < handing_.size() || !arriving_.empty();
+}
+
+Delivery AgentState::next_delivery() {
+  if (next_handed_ == handing_.size()) {
+    handing_ = std::exchange(arriving_, {});
+    handing_bytes_ = std::make_shared<const ByteBuffer>(std::exchange(arriving_bytes_, {}));
+    next_handed_ = 0;
+  }
+  const Arrived& arrived = handing_[next_handed_++];
+  return {arrived.number, arrived.attempt, arrived.position,
+          Bytes(handing_bytes_->data() + arrived.offset, arrived.size), handing_bytes_};
+}
+
+Result<std::optional<Delivery>> AgentState::receive(int timeout_ms) {
+  Lock lock(mutex_);
+  if (!wait(lock, timeout_ms, [&] { return end_ || has_delivery(); })) {
+    return std::optional<Delivery>();
+  }
+  if (has_delivery()) return std::optional<Delivery>(next_delivery());
+  return *end_;
+}
+
+Result<std::vector<Delivery>> AgentState::receive_batch(std::size_t max, int timeout_ms) {
+  Lock lock(mutex_);
+  std::vector<Delivery> batch;
+  if (!wait(lock, timeout_ms, [&] { return end_ || has_delivery(); })) return batch;
+  if (!has_delivery()) return *end_;
+  batch.reserve(std::min(max, handing_.size() - next_handed_ + arriving_.size()));
+  while (batch.size() < max && has_delivery()) batch.push_back(next_delivery());
+  return batch;
+}
+
+void AgentState::acknowledge(std::uint64_t number) { stage_acknowledged(number, number); }
+
+void AgentState::acknowledge_up_to(std::uint64_t number) { stage_acknowledged(1, number); }
+
+void AgentState::stage_acknowledged(std::uint64_t first, std::uint64_t last) {
+  Lock lock(mutex_);
+  if (end_) return;
+  if (!acknowledged_.empty() && first <= acknowledged_.back().second + 1 &&
+      first >= acknowledged_.back().first) {
+    acknowledged_.back().second = std::max(acknowledged_.back().second, last);
+  } else {
+    acknowledged_.emplace_back(first, last);
+  }
+  receipts_pending_ = true;
+  announce(lock);
+}
+
+void AgentState::grant(std::uint64_t deliveries) {
+  queue_->post([self = shared_from_this(), deliveries](ClientEngine& engine) {
+    engine.grant_credit(self->session(), deliveries);
+  });
+}
+
+// ---- Both
+
+Status AgentState::drain(int timeout_ms) {
+  Lock lock(mutex_);
+  const auto drained = [&] {
+    const std::uint64_t last = stop_ ? stop_->number : last_number_;
+    return settled_.floor() >= last && !receipts_pending_;
+  };
+  if (!wait(lock, timeout_ms, [&] { return end_ || drained(); })) {
+    return {ErrorCode::kTimeout, options_.name + " has unaccepted envelopes or unsent receipts"};
+  }
+  if (drained() && settled_.floor() >= last_number_) return {};
+  return *why_closed();
+}
+
+void AgentState::close() {
+  ended({ErrorCode::kClosed, "the agent was closed"});
+  queue_->post_closed(shared_from_this());
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+  }
+  join_callbacks();
+}
+
+AgentId AgentState::id() const {
+  const std::lock_guard lock(mutex_);
+  return agent_;
+}
+
+bool AgentState::wait(Lock& lock, int timeout_ms, const std::function<bool()>& done) {
+  if (timeout_ms < 0) {
+    changed_.wait(lock, done);
+    return true;
+  }
+  return changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms), done);
+}
+
+void AgentState::announce(Lock& lock) {
+  // Until the hub loop has bound the session there is nobody to take the work: bound() announces.
+  if (announced_ || session_ == 0) return;
+  announced_ = true;
+  lock.unlock();
+  queue_->post(shared_from_this());
+}
+
+// ---- The I/O thread
+
+void AgentState::bound(SessionId session) {
+  Lock lock(mutex_);
+  session_ = session;
+  if (!staged_.empty() || !acknowledged_.empty()) announce(lock);
+}
+
+SessionId AgentState::session() const {
+  const std::lock_guard lock(mutex_);
+  return session_;
+}
+
+AgentState::Work AgentState::take_work() {
+  const std::lock_guard lock(mutex_);
+  announced_ = false;
+  Work work;
+  const std::size_t usual = std::min<std::size_t>(staged_.bytes.size(), kBatchBytesTarget);
+  work.batch = std::exchange(staged_, {});
+  staged_.bytes.reserve(usual);
+  staged_.ends.reserve(std::min<std::size_t>(work.batch.ends.size(), 1024));
+  work.acknowledged = std::exchange(acknowledged_, {});
+  return work;
+}
+
+void AgentState::attached(const AgentId& agent) {
+  const std::lock_guard lock(mutex_);
+  agent_ = agent;
+  changed_.notify_all();
+}
+
+void AgentState::delivered(const Delivered& delivered) {
+  const std::lock_guard lock(mutex_);
+  const bool first = arriving_.empty();
+  arriving_.push_back({delivered.delivery, delivered.attempt, delivered.position,
+                       arriving_bytes_.size(), delivered.envelope.size()});
+  append(arriving_bytes_, delivered.envelope);
+  if (first) changed_.notify_all();
+}
+
+void AgentState::accepted(const Accepted& accepted) {
+  const std::lock_guard lock(mutex_);
+  settled_.add(accepted.first, accepted.first + accepted.count - 1,
+               [](std::uint64_t, std::uint64_t) {});
+  accepted_count_ += accepted.count;
+  unsettled_envelopes_ -= static_cast<std::size_t>(accepted.count);
+  unsettled_bytes_ -= static_cast<std::size_t>(accepted.bytes);
+  if (options_.on_accepted) {
+    notice([this, accepted] {
+      options_.on_accepted(accepted.first, accepted.count, accepted.first_id);
+    });
+  }
+  changed_.notify_all();
+}
+
+void AgentState::refused(const Refused& refused) {
+  const std::lock_guard lock(mutex_);
+  (void)settled_.add(refused.number);
+  --unsettled_envelopes_;
+  unsettled_bytes_ -= static_cast<std::size_t>(refused.bytes);
+  if (refusals_.size() == kRefusalsMax) refusals_.erase(refusals_.begin());
+  refusals_.emplace(refused.number, refused.error);
+  if (refused.error.code == ErrorCode::kNotFound) mailboxes_.clear();
+  if (options_.refusal == RefusalPolicy::kStop && (!stop_ || refused.number < stop_->number)) {
+    stop_ = Stop{refused.number, refused.error};
+  }
+  if (options_.on_refused) {
+    notice([this, refused] { options_.on_refused(refused.number, refused.error); });
+  }
+  changed_.notify_all();
+}
+
+void AgentState::resolved(const std::string& name, const ChannelId& channel) {
+  const std::lock_guard lock(mutex_);
+  mailboxes_[name] = channel;
+}
+
+void AgentState::receipts_sent() {
+  const std::lock_guard lock(mutex_);
+  if (!acknowledged_.empty()) return;
+  receipts_pending_ = false;
+  changed_.notify_all();
+}
+
+void AgentState::ended(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  closed_ = true;
+  end_ = error;
+  if (options_.on_ended) notice([this, error] { options_.on_ended(error); });
+  changed_.notify_all();
+}
+
+// ---- Callbacks
+
+void AgentState::notice(Notice notice) { notices_.push_back(std::move(notice)); }
+
+void AgentState::run_callbacks() {
+  Lock lock(mutex_);
+  while (true) {
+    const auto deliverable = [&] { return options_.on_delivery && has_delivery(); };
+    changed_.wait(lock, [&] { return closed_ || !notices_.empty() || deliverable(); });
+    std::vector<Notice> notices = std::exchange(notices_, {});
+    const bool over = closed_;
+    std::optional<Delivery> delivery;
+    if (notices.empty() && !over && deliverable()) delivery = next_delivery();
+    lock.unlock();
+    for (const Notice& call : notices) call();
+    if (delivery) options_.on_delivery(*this, *delivery);
+    lock.lock();
+    if (over && notices_.empty()) return;
+  }
+}
+
+void AgentState::join_callbacks() {
+  std::thread callbacks;
+  {
+    const std::lock_guard lock(mutex_);
+    callbacks = std::move(callbacks_);
+  }
+  if (!callbacks.joinable()) return;
+  if (callbacks.get_id() == std::this_thread::get_id()) {
+    callbacks
+        .detach();  // close() out of a callback: the thread ends by itself and holds us till then
+  } else {
+    callbacks.join();
+  }
+}
+
+}  // namespace capstan

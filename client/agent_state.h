@@ -1,0 +1,136 @@
+// One agent between its application threads and the I/O thread.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "capstan/client/agent_client.h"
+#include "capstan/client/interval_set.h"
+#include "work_queue.h"
+
+namespace capstan {
+
+/// Two sides, one lock. The application's side is AgentClient; the I/O thread takes what is staged
+/// and brings what the engine reports. Neither side holds the lock while it calls out.
+class AgentState final : public AgentClient, public std::enable_shared_from_this<AgentState> {
+ public:
+  struct OutboxLimits {
+    std::size_t envelopes = 0;
+    std::size_t bytes = 0;
+  };
+  struct Work {
+    PostBatch batch;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> acknowledged;  ///< (first, last)
+  };
+
+  AgentState(AgentOptions options, OutboxLimits limits, std::shared_ptr<WorkQueue> queue);
+
+  [[nodiscard]] SessionOptions session_options() const;
+  /// Starts the callback thread, where there are callbacks.
+  void start();
+  /// Waits for the hub's answer to the first attach.
+  [[nodiscard]] Status wait_attached(int timeout_ms);
+
+  // AgentClient.
+  [[nodiscard]] Result<std::uint64_t> send(std::string_view name,
+                                           const Envelope& envelope) override;
+  [[nodiscard]] Result<std::uint64_t> send(const ChannelId& channel,
+                                           const Envelope& envelope) override;
+  [[nodiscard]] Result<std::uint64_t> send_text(std::string_view name,
+                                                std::string_view text) override;
+  [[nodiscard]] Result<std::uint64_t> send_encoded(const ChannelId& channel,
+                                                   Bytes envelope) override;
+  [[nodiscard]] Status wait_accepted(std::uint64_t number, int timeout_ms) override;
+  [[nodiscard]] std::uint64_t accepted_count() const override;
+  [[nodiscard]] Result<std::optional<Delivery>> receive(int timeout_ms) override;
+  [[nodiscard]] Result<std::vector<Delivery>> receive_batch(std::size_t max,
+                                                            int timeout_ms) override;
+  void acknowledge(std::uint64_t number) override;
+  void acknowledge_up_to(std::uint64_t number) override;
+  void grant(std::uint64_t deliveries) override;
+  [[nodiscard]] Status drain(int timeout_ms) override;
+  void close() override;
+  [[nodiscard]] const std::string& name() const override { return options_.name; }
+  [[nodiscard]] AgentId id() const override;
+
+  // The I/O thread.
+  void bound(SessionId session);
+  [[nodiscard]] SessionId session() const;
+  [[nodiscard]] Work take_work();
+  void attached(const AgentId& agent);
+  void delivered(const Delivered& delivered);
+  void accepted(const Accepted& accepted);
+  void refused(const Refused& refused);
+  void resolved(const std::string& name, const ChannelId& channel);
+  void receipts_sent();
+  void ended(const Error& error);
+
+ private:
+  struct Arrived {
+    std::uint64_t number = 0;
+    std::uint32_t attempt = 1;
+    Position position;
+    std::size_t offset = 0;
+    std::size_t size = 0;
+  };
+  struct Stop {
+    std::uint64_t number = 0;
+    Error error;
+  };
+  using Notice = std::function<void()>;
+  using Lock = std::unique_lock<std::mutex>;
+
+  template <typename Append>
+  Result<std::uint64_t> stage(Append append);
+  [[nodiscard]] Status wait_for_room(Lock& lock);
+  [[nodiscard]] bool has_room() const;
+  [[nodiscard]] std::optional<Error> why_closed() const;
+  void stage_acknowledged(std::uint64_t first, std::uint64_t last);
+  void announce(Lock& lock);
+  [[nodiscard]] bool wait(Lock& lock, int timeout_ms, const std::function<bool()>& done);
+  [[nodiscard]] bool has_delivery() const;
+  [[nodiscard]] Delivery next_delivery();
+  void run_callbacks();
+  void notice(Notice notice);
+  void join_callbacks();
+
+  const AgentOptions options_;
+  const OutboxLimits limits_;
+  const std::shared_ptr<WorkQueue> queue_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  SessionId session_ = 0;
+  AgentId agent_;
+  std::optional<Error> end_;
+  bool closed_ = false;
+  bool announced_ = false;  // the I/O thread knows that there is work
+
+  // Posting.
+  PostBatch staged_;
+  std::unordered_map<std::string, ChannelId> mailboxes_;
+  std::uint64_t last_number_ = 0;
+  std::size_t unsettled_envelopes_ = 0;
+  std::size_t unsettled_bytes_ = 0;
+  IntervalSet settled_;                      // accepted or refused
+  std::map<std::uint64_t, Error> refusals_;  // the latest kRefusalsMax
+  std::optional<Stop> stop_;                 // kStop: nothing from this number on is sent
+  std::uint64_t accepted_count_ = 0;
+
+  // Receiving.
+  ByteBuffer arriving_bytes_;
+  std::vector<Arrived> arriving_;
+  std::shared_ptr<const ByteBuffer> handing_bytes_;
+  std::vector<Arrived> handing_;
+  std::size_t next_handed_ = 0;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> acknowledged_;
+  bool receipts_pending_ = false;
+
+  std::vector<Notice> notices_;
+  std::thread callbacks_;
+};
+
+}  // namespace capstan

@@ -1,0 +1,15 @@
+// The commands: each returns the process's exit code.
+#pragma once
+
+#include "options.h"
+
+namespace capstan::cli {
+
+int run_init(const InitOptions& options);
+int run_agent_add(const CommonOptions& common, const AgentAddOptions& options);
+int run_agent_list(const CommonOptions& common);
+int run_send(const CommonOptions& common, const SendOptions& options);
+int run_listen(const CommonOptions& common, const ListenOptions& options);
+int run_status(const CommonOptions& common);
+
+}  // namespace capstan::cli

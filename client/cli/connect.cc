@@ -1,0 +1,71 @@
+#include "connect.h"
+
+#include <filesystem>
+
+#include "capstan/security/key_file.h"
+#include "capstan/security/layout.h"
+#include "config/config.h"
+#include "config/run_folder.h"
+
+namespace capstan::cli {
+
+namespace {
+
+/// A hub that listens on every address is reached on this machine through loopback.
+std::string reachable(std::string endpoint) {
+  for (const std::string_view any : {"tcp://*:", "tcp://0.0.0.0:"}) {
+    if (endpoint.starts_with(any)) return "tcp://127.0.0.1:" + endpoint.substr(any.size());
+  }
+  return endpoint;
+}
+
+/// CURVE is on unless the folder's own configuration says otherwise.
+Result<bool> uses_curve(const Layout& layout) {
+  if (!std::filesystem::exists(layout.config_file())) return true;
+  const auto config = load_config(layout.config_file());
+  if (!config) return config.error();
+  return config->security.curve;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HubClient>> connect(const CommonOptions& common, const std::string& name) {
+  const Layout layout{common.directory};
+  HubClientOptions options;
+  options.client = "capstan";
+  options.connect_timeout_ms = common.connect_timeout_ms;
+  options.endpoint = common.endpoint;
+  if (options.endpoint.empty()) {
+    auto endpoint = read_endpoint(layout);
+    if (!endpoint) return endpoint.error();
+    options.endpoint = *endpoint;
+  }
+  options.endpoint = reachable(options.endpoint);
+  const auto curve = uses_curve(layout);
+  if (!curve) return curve.error();
+  if (*curve) {
+    auto key = load_key_file(common.key_file.empty() ? layout.agent_key(name)
+                                                     : std::filesystem::path(common.key_file));
+    if (!key) return key.error();
+    options.keys = KeyPair{key->public_key, std::move(key->secret_key)};
+    const auto hub_key = load_public_key_file(layout.hub_public_key());
+    if (!hub_key) return hub_key.error();
+    options.hub_key = *hub_key;
+  }
+  auto client = HubClient::open(std::move(options));
+  if (!client) return client.error();
+  if (Status ready = (*client)->wait_ready(); !ready) return ready.error();
+  return client;
+}
+
+Result<std::unique_ptr<HubClient>> connect_operator(const CommonOptions& common) {
+  const Layout layout{common.directory};
+  if (common.endpoint.empty() && !hub_is_running(layout)) {
+    return {ErrorCode::kUnavailable, "no hub runs on the folder " + common.directory +
+                                         "; start one with `capstand --dir " + common.directory +
+                                         "`"};
+  }
+  return connect(common, std::string(kOperatorName));
+}
+
+}  // namespace capstan::cli

@@ -1,0 +1,22 @@
+// From the command line's options to a ready connection.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "capstan/base/result.h"
+#include "capstan/client/hub_client.h"
+#include "options.h"
+
+namespace capstan::cli {
+
+/// Connects with the key of `name` (or --key) and waits until the hub has answered.
+/// Errors: kUnavailable: no hub within --connect-timeout; kRefusedHandshake; kIo, kInsecureFile: the
+///         key; kBadConfig.
+[[nodiscard]] Result<std::unique_ptr<HubClient>> connect(const CommonOptions& common,
+                                                         const std::string& name);
+
+/// As connect(), for operators: fails at once when this folder's hub does not run.
+[[nodiscard]] Result<std::unique_ptr<HubClient>> connect_operator(const CommonOptions& common);
+
+}  // namespace capstan::cli

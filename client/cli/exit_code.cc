@@ -1,0 +1,32 @@
+#include "exit_code.h"
+
+#include <iostream>
+
+namespace capstan::cli {
+
+int exit_code(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kHubStopping:
+      return kExitNoHub;
+    case ErrorCode::kAccessDenied:
+    case ErrorCode::kRefusedHandshake:
+    case ErrorCode::kSuperseded:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kInboxFull:
+    case ErrorCode::kTooLarge:
+      return kExitRefused;
+    case ErrorCode::kBadConfig:
+      return kExitConfig;
+    default:
+      return kExitFailed;
+  }
+}
+
+int report(const Error& error) {
+  std::cerr << "capstan: " << error.text() << '\n';
+  return exit_code(error);
+}
+
+}  // namespace capstan::cli

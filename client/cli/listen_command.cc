@@ -1,0 +1,107 @@
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "connect.h"
+#include "exit_code.h"
+
+namespace capstan::cli {
+
+namespace {
+
+constexpr std::size_t kBatchMax = 1024;
+
+/// One line: line breaks become the two characters that C writes for them.
+void append_escaped(std::string& out, const std::string& text) {
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else {
+      out += c;
+    }
+  }
+}
+
+nlohmann::json to_json(const Delivery& delivery, const Envelope& envelope,
+                       const Result<std::string>& text) {
+  nlohmann::json row{{"envelope_id", envelope.envelope_id.hex()},
+                     {"channel_id", envelope.channel_id.hex()},
+                     {"sender_id", envelope.sender_id.hex()},
+                     {"event_type", envelope.event_type},
+                     {"created_at_ns", envelope.created_at_ns},
+                     {"position", delivery.position.value},
+                     {"redelivered", delivery.attempt > 1}};
+  if (text) {
+    row["text"] = *text;
+  } else {
+    row["event_data_hex"] = to_hex(envelope.event_data);
+  }
+  return row;
+}
+
+void append_line(std::string& out, const Delivery& delivery, bool json) {
+  const auto text = delivery.text();
+  if (!json && text) {
+    append_escaped(out, *text);
+    out += '\n';
+    return;
+  }
+  const auto envelope = delivery.envelope();
+  if (!envelope) return;  // The hub checked it; it would be a newer form.
+  if (json) {
+    out += to_json(delivery, *envelope, text)
+               .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  } else {
+    out += '(' + envelope->event_type + ", " + std::to_string(envelope->event_data.size()) +
+           " bytes; --json shows them)";
+  }
+  out += '\n';
+}
+
+/// Prints, flushes, then acknowledges: what nobody has seen comes again.
+Status print_batch(AgentClient& agent, const std::vector<Delivery>& batch, bool json) {
+  std::string out;
+  for (const Delivery& delivery : batch) append_line(out, delivery, json);
+  if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size() || std::fflush(stdout) != 0) {
+    return {ErrorCode::kIo, "cannot write to stdout; nothing of this batch was acknowledged"};
+  }
+  agent.acknowledge_up_to(batch.back().number);
+  return {};
+}
+
+}  // namespace
+
+int run_listen(const CommonOptions& common, const ListenOptions& options) {
+  auto client = connect(common, options.as);
+  if (!client) return report(client.error());
+  AgentOptions agent_options;
+  agent_options.name = options.as;
+  agent_options.mode = AttachMode::kReceive;
+  agent_options.deliveries_max = options.count;
+  auto agent = (*client)->attach(std::move(agent_options));
+  if (!agent) return report(agent.error());
+  const int timeout_ms = options.timeout_s > 0 ? static_cast<int>(options.timeout_s * 1000) : -1;
+  std::uint64_t printed = 0;
+  int exit = kExitDone;
+  while (!options.count || printed < *options.count) {
+    const auto batch = (*agent)->receive_batch(kBatchMax, timeout_ms);
+    if (!batch) return report(batch.error());
+    if (batch->empty()) {
+      exit = kExitListenTimeout;
+      break;
+    }
+    if (Status done = print_batch(**agent, *batch, common.json); !done) return report(done.error());
+    printed += batch->size();
+  }
+  // The last acknowledgements are on their way before the process ends.
+  if (Status drained = (*agent)->drain(common.connect_timeout_ms); !drained) {
+    return report(drained.error());
+  }
+  (*client)->close();
+  return exit;
+}
+
+}  // namespace capstan::cli

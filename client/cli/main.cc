@@ -1,0 +1,118 @@
+// capstan: the command line of agents and operators.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+
+#include "capstan/security/random.h"
+#include "commands.h"
+#include "exit_code.h"
+#include "version.h"
+
+namespace capstan::cli {
+namespace {
+
+struct Arguments {
+  CommonOptions common;
+  InitOptions init;
+  AgentAddOptions agent_add;
+  SendOptions send;
+  ListenOptions listen;
+  double connect_timeout_s = 5;
+};
+
+void add_common(CLI::App& command, Arguments& arguments) {
+  command.add_option("--dir", arguments.common.directory,
+                     "The hub's folder (default: $CAPSTAN_DIR, else the current directory)");
+  command.add_option("--endpoint", arguments.common.endpoint,
+                     "Where the hub listens (default: what the folder says)");
+  command.add_option("--key", arguments.common.key_file,
+                     "Key file (default: keys/NAME.key in the folder)");
+  command.add_option("--connect-timeout", arguments.connect_timeout_s,
+                     "Seconds to wait for a hub (default 5)");
+  command.add_flag("--json", arguments.common.json, "Print JSON");
+}
+
+CLI::App* add_init(CLI::App& app, Arguments& arguments) {
+  CLI::App* command = app.add_subcommand("init", "Make a hub's folder: keys, operator, config");
+  command->add_option("DIR", arguments.init.directory,
+                      "The folder (default: $CAPSTAN_DIR, else the current directory)");
+  command->add_option("--dir", arguments.init.directory, "The same");
+  command->add_option("--listen", arguments.init.listen,
+                      "Endpoint; with port 0 a free port is picked and written down")
+      ->capture_default_str();
+  return command;
+}
+
+CLI::App* add_send(CLI::App& app, Arguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "send", "Send to an agent: the words, else the file, else stdin as one envelope");
+  command->add_option("TO", arguments.send.to, "The receiver's name")->required();
+  command->add_option("TEXT", arguments.send.words, "Words, joined by blanks");
+  command->add_option("--as", arguments.send.as, "Who sends")->required();
+  command->add_option("--file", arguments.send.file, "Read from this file");
+  command->add_flag("--lines", arguments.send.lines,
+                    "Each line is an envelope; order is kept through retries");
+  command->add_flag("--wait", arguments.send.wait, "Wait while the receiver's inbox is full");
+  add_common(*command, arguments);
+  return command;
+}
+
+CLI::App* add_listen(CLI::App& app, Arguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "listen", "Print what an agent is sent, one line each, and acknowledge what was printed");
+  command->add_option("--as", arguments.listen.as, "Who listens")->required();
+  command->add_option("--count", arguments.listen.count, "End after so many envelopes");
+  command->add_option("--timeout", arguments.listen.timeout_s,
+                      "End with 27 after so many seconds without a new envelope");
+  add_common(*command, arguments);
+  return command;
+}
+
+int main_of(int argc, char** argv) {
+  CLI::App app{"Capstan: a durable message hub for agents."};
+  app.name("capstan");
+  app.set_version_flag("--version", std::string("capstan ") + kVersion);
+  app.require_subcommand(1);
+  Arguments arguments;
+  const char* from_environment = std::getenv("CAPSTAN_DIR");
+  arguments.common.directory = from_environment == nullptr ? "." : from_environment;
+  arguments.init.directory = arguments.common.directory;
+
+  CLI::App* init = add_init(app, arguments);
+  CLI::App* agent = app.add_subcommand("agent", "Admit agents, list them");
+  agent->require_subcommand(1);
+  CLI::App* agent_add = agent->add_subcommand("add", "Make a key and admit it");
+  agent_add->add_option("NAME", arguments.agent_add.name, "The agent's name")->required();
+  agent_add->add_option("--names", arguments.agent_add.globs,
+                        "Names that the key may use, comma-separated, * and ? allowed (default: "
+                        "NAME alone)");
+  add_common(*agent_add, arguments);
+  CLI::App* agent_list = agent->add_subcommand("list", "List agents and their waiting mail");
+  add_common(*agent_list, arguments);
+  CLI::App* send = add_send(app, arguments);
+  CLI::App* listen = add_listen(app, arguments);
+  CLI::App* status =
+      app.add_subcommand("status", "Whether the hub is ready (exit 0, else 75), and its counters");
+  add_common(*status, arguments);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitDone : kExitUsage;
+  }
+  arguments.common.connect_timeout_ms = static_cast<int>(arguments.connect_timeout_s * 1000);
+  if (Status ready = init_security(); !ready) return report(ready.error());
+  std::ios::sync_with_stdio(false);
+  if (init->parsed()) return run_init(arguments.init);
+  if (agent_add->parsed()) return run_agent_add(arguments.common, arguments.agent_add);
+  if (agent_list->parsed()) return run_agent_list(arguments.common);
+  if (send->parsed()) return run_send(arguments.common, arguments.send);
+  if (listen->parsed()) return run_listen(arguments.common, arguments.listen);
+  if (status->parsed()) return run_status(arguments.common);
+  return kExitUsage;
+}
+
+}  // namespace
+}  // namespace capstan::cli
+
+int main(int argc, char** argv) { return capstan::cli::main_of(argc, argv); }

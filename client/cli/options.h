@@ -1,0 +1,45 @@
+// What the command line says, one struct a command. main.cc fills them in.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace capstan::cli {
+
+/// Every command has these.
+struct CommonOptions {
+  std::string directory;
+  std::string endpoint;  ///< Empty: where the folder's hub listens.
+  std::string key_file;  ///< Empty: keys/NAME.key of whoever the command speaks for.
+  int connect_timeout_ms = 5'000;
+  bool json = false;
+};
+
+struct InitOptions {
+  std::string directory;
+  std::string listen = "tcp://127.0.0.1:7450";
+};
+
+struct AgentAddOptions {
+  std::string name;
+  std::string globs;  ///< Comma-separated; empty: the name alone.
+};
+
+struct SendOptions {
+  std::string to;
+  std::vector<std::string> words;
+  std::string as;
+  std::string file;
+  bool lines = false;
+  bool wait = false;
+};
+
+struct ListenOptions {
+  std::string as;
+  std::optional<std::uint64_t> count;
+  double timeout_s = 0;  ///< 0: no bound.
+};
+
+}  // namespace capstan::cli

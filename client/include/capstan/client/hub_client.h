@@ -1,0 +1,75 @@
+// A connection to a hub that keeps itself up.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "capstan/base/result.h"
+#include "capstan/client/agent_client.h"
+#include "capstan/client/engine.h"
+#include "capstan/client/link.h"
+#include "capstan/client/zmq_link.h"
+#include "capstan/codec/params.h"
+#include "capstan/security/key.h"
+
+namespace capstan {
+
+enum class Lifecycle : std::uint8_t { kConnecting, kConnected, kReady, kDisconnected, kEnded };
+
+struct HubClientOptions {
+  std::string endpoint;              ///< tcp://HOST:PORT or ipc://PATH.
+  std::optional<PublicKey> hub_key;  ///< Empty: no CURVE.
+  KeyPair keys;
+  int connect_timeout_ms = 5'000;  ///< What wait_ready() waits for; trying never ends.
+  /// Unaccepted envelopes per agent; send() waits above it.
+  std::size_t outbox_envelopes_max = 65'536;
+  std::size_t outbox_bytes_max = 64 * 1024 * 1024;
+  std::string client = "capstan-client/1";  ///< Named in the hub's log.
+  /// Runs on the I/O thread: must not block, nor call the client. The error is kOk but for
+  /// kDisconnected and kEnded.
+  std::function<void(Lifecycle, const Error&)> on_lifecycle;
+  /// The process's context, where it has one already; empty: the client makes its own.
+  std::shared_ptr<ZmqContext> zmq;
+  /// For tests and in-process hubs; empty: ZeroMQ.
+  std::function<std::unique_ptr<Link>()> make_link;
+  /// Of the back-off's jitter, the numbering epochs and request ids; empty: from the system.
+  std::optional<std::uint64_t> seed;
+};
+
+/// One connection with one I/O thread, for many agents. Thread-safe.
+class HubClient {
+ public:
+  virtual ~HubClient() = default;
+
+  /// Starts; does not wait for the hub.
+  /// Errors: kInvalidArgument: the endpoint is empty. kIo: no resources.
+  [[nodiscard]] static Result<std::unique_ptr<HubClient>> open(HubClientOptions options);
+
+  /// Waits for a ready connection, at most `timeout_ms` (-1: the connect timeout).
+  /// Errors: kUnavailable: no hub so far, still trying. kRefusedHandshake, kAccessDenied,
+  ///         kSuperseded, kUnsupportedVersion: the connection has ended.
+  [[nodiscard]] virtual Status wait_ready(int timeout_ms = -1) = 0;
+
+  /// Errors: the hub's refusal; kUnavailable: no answer within attach_timeout_ms; kClosed.
+  [[nodiscard]] virtual Result<std::shared_ptr<AgentClient>> attach(AgentOptions options) = 0;
+
+  /// Any operation by name. With Repeat::kYes a request whose answer was lost is sent again.
+  /// Errors: the hub's refusal; kTimeout; kOutcomeUnknown: the connection was lost in between.
+  [[nodiscard]] virtual Result<ParamMap> request(std::string operation, const ParamMap& params,
+                                                 int timeout_ms, Repeat repeat) = 0;
+  /// Repeats `get_agent` and `status`, which change nothing.
+  [[nodiscard]] Result<ParamMap> request(std::string operation, const ParamMap& params,
+                                         int timeout_ms);
+
+  /// drain() of every agent. Errors: the first agent's that failed.
+  [[nodiscard]] virtual Status drain(int timeout_ms) = 0;
+
+  /// Says goodbye and ends the I/O thread; agents end with kClosed. Called by the destructor.
+  virtual void close() = 0;
+};
+
+}  // namespace capstan

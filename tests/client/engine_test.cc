@@ -1,0 +1,200 @@
+#include "capstan/client/engine.h"
+
+#include <gtest/gtest.h>
+
+#include "conversation.h"
+
+namespace capstan {
+namespace {
+
+using test::agent_named;
+using test::Conversation;
+using test::Numbers;
+
+// ---- Connection
+
+TEST(Connection, SaysHelloThenAttachesThenIsReady) {
+  Conversation c;
+  const SessionId s = c.session();
+  c.greet();
+  ASSERT_EQ(c.heard.hellos.size(), 1U);
+  EXPECT_EQ(c.heard.hellos[0].version_major, kWireVersionMajor);
+  EXPECT_TRUE(c.heard.attaches.empty());
+  c.say(test::welcome());
+  ASSERT_EQ(c.heard.attaches.size(), 1U);
+  EXPECT_EQ(c.heard.attaches[0].session, s);
+  EXPECT_TRUE(c.take<Ready>().empty());
+  c.admit();
+  EXPECT_EQ(c.take<Attached>().at(0).agent, agent_named('A'));
+  EXPECT_EQ(c.take<Ready>().size(), 1U);
+}
+
+TEST(Connection, UnknownMajorVersionEndsIt) {
+  Conversation c;
+  (void)c.session();
+  c.engine().connected({});
+  Welcome welcome = test::welcome();
+  welcome.version_major = 99;
+  c.say(welcome);
+  EXPECT_EQ(c.take<ConnectionEnded>().at(0).error.code, ErrorCode::kUnsupportedVersion);
+  EXPECT_EQ(c.take<SessionEnded>().size(), 1U);
+}
+
+TEST(Connection, RefusedHandshakeEndsIt) {
+  Conversation c;
+  (void)c.session();
+  c.engine().disconnected({}, {ErrorCode::kRefusedHandshake, "unknown key"});
+  c.turn();
+  EXPECT_EQ(c.take<SessionEnded>().at(0).error.code, ErrorCode::kRefusedHandshake);
+  EXPECT_EQ(c.take<ConnectionEnded>().size(), 1U);
+  c.open();
+  EXPECT_TRUE(c.heard.hellos.empty());
+}
+
+TEST(Connection, WithoutWelcomeItMustReconnect) {
+  Conversation c;
+  c.engine().connected({1'000 * kNsPerSecond, 0});
+  c.turn();
+  c.pass_ms(4'999);
+  EXPECT_TRUE(c.take<MustReconnect>().empty());
+  c.pass_ms(1);
+  EXPECT_EQ(c.take<MustReconnect>().at(0).error.code, ErrorCode::kTimeout);
+}
+
+TEST(Connection, PingsEachHeartbeatAndGivesUpAfterThreeSilentOnes) {
+  Conversation c;
+  c.open();
+  c.pass_ms(1'000);
+  c.pass_ms(1'000);
+  EXPECT_EQ(c.heard.pings.size(), 2U);
+  c.say(Pong{c.heard.pings[0].nonce, {}});
+  c.pass_ms(2'999);
+  EXPECT_TRUE(c.take<MustReconnect>().empty());
+  c.pass_ms(1);
+  EXPECT_EQ(c.take<MustReconnect>().at(0).error.code, ErrorCode::kUnavailable);
+}
+
+TEST(Connection, BrokenBytesFromTheHubMustReconnect) {
+  Conversation c;
+  c.open();
+  const ByteBuffer garbage{0xc4, 0x02, 0x91};
+  c.engine().body({}, garbage);
+  c.turn();
+  EXPECT_EQ(c.take<MustReconnect>().size(), 1U);
+}
+
+TEST(Connection, UnknownSessionMustReconnectAndAttachAgain) {
+  Conversation c;
+  const SessionId s = c.session();
+  c.open_and_admit();
+  c.refuse(s, 1, ErrorCode::kUnknownSession);
+  EXPECT_EQ(c.take<MustReconnect>().size(), 1U);
+  c.open();
+  EXPECT_EQ(c.heard.attaches.at(0).session, s);
+}
+
+TEST(Connection, GoodbyeMustReconnect) {
+  Conversation c;
+  c.open();
+  c.say(Bye{ErrorCode::kHubStopping, "restart"});
+  EXPECT_EQ(c.take<MustReconnect>().at(0).error.code, ErrorCode::kHubStopping);
+}
+
+// ---- Names
+
+TEST(Names, TheWholeSessionWaitsForTheAnswerSoThatOrderHolds) {
+  Conversation c;
+  const SessionId s = c.session();
+  c.open_and_admit();
+  c.post(s, "B");
+  c.post_to_name(s, "carol");
+  c.post(s, "B");
+  EXPECT_EQ(c.heard.take_numbers(), (Numbers{1}));
+  ASSERT_EQ(c.heard.requests.size(), 1U);
+  EXPECT_EQ(c.heard.requests[0].operation, "get_agent");
+  c.say(test::attached(c.heard.requests[0].request_id, 'C'));
+  ASSERT_EQ(c.heard.sent.size(), 2U);
+  EXPECT_EQ(parse_envelope(c.heard.sent[0].envelope)->channel_id(), mailbox_of(agent_named('C')));
+  EXPECT_EQ(c.take<NameResolved>().at(0).name, "carol");
+  c.post_to_name(s, "carol");
+  EXPECT_EQ(c.heard.requests.size(), 1U);
+  EXPECT_EQ(c.heard.take_numbers(), (Numbers{2, 3, 4}));
+}
+
+TEST(Names, AnUnknownNameIsRefusedAndSkipped) {
+  Conversation c;
+  const SessionId s = c.session();
+  c.open_and_admit();
+  c.post_to_name(s, "nobody");
+  c.post(s, "B");
+  Response none;
+  none.request_id = c.heard.requests.at(0).request_id;
+  none.code = ErrorCode::kNotFound;
+  c.say(none);
+  EXPECT_EQ(c.take<Refused>().at(0).error.code, ErrorCode::kNotFound);
+  EXPECT_EQ(c.heard.take_numbers(), (Numbers{-1, 2}));
+}
+
+// ---- The end of sessions
+
+TEST(Sessions, SupersededEndsForGood) {
+  Conversation c;
+  const SessionId s = c.receiver();
+  c.open_and_admit();
+  c.end_session(s, ErrorCode::kSuperseded);
+  EXPECT_EQ(c.take<SessionEnded>().at(0).error.code, ErrorCode::kSuperseded);
+  c.lose();
+  c.open();
+  EXPECT_TRUE(c.heard.attaches.empty());
+}
+
+TEST(Sessions, ASlowReaderAttachesAgainAfterABackOff) {
+  Conversation c;
+  const SessionId s = c.receiver();
+  c.open_and_admit();
+  c.end_session(s, ErrorCode::kSlowReader);
+  EXPECT_TRUE(c.heard.attaches.empty());
+  c.pass_ms(50);
+  ASSERT_EQ(c.heard.attaches.size(), 1U);
+  EXPECT_EQ(c.heard.attaches[0].session, s);
+  EXPECT_TRUE(c.take<SessionEnded>().empty());
+}
+
+TEST(Sessions, ARefusedAttachEndsOneSessionAndNotTheConnection) {
+  Conversation c;
+  (void)c.session();
+  c.open();
+  Response denied;
+  denied.request_id = c.heard.attaches.at(0).request_id;
+  denied.code = ErrorCode::kAccessDenied;
+  c.say(denied);
+  EXPECT_EQ(c.take<SessionEnded>().at(0).error.code, ErrorCode::kAccessDenied);
+  EXPECT_EQ(c.take<Ready>().size(), 1U);
+  EXPECT_TRUE(c.take<ConnectionEnded>().empty());
+}
+
+// ---- Requests
+
+TEST(Requests, LostAnswersAreAskedForAgainOrUnknown) {
+  Conversation c;
+  c.open();
+  const auto read = c.engine().request("status", {0x80}, Repeat::kYes);
+  const auto change = c.engine().request("register", {0x80}, Repeat::kNo);
+  c.turn();
+  EXPECT_EQ(c.heard.requests.size(), 2U);
+  c.lose();
+  const auto lost = c.take<Responded>();
+  ASSERT_EQ(lost.size(), 1U);
+  EXPECT_EQ(lost[0].request_id, change);
+  EXPECT_EQ(lost[0].code, ErrorCode::kOutcomeUnknown);
+  c.open();
+  ASSERT_EQ(c.heard.requests.size(), 3U);
+  EXPECT_EQ(c.heard.requests[2].request_id, read);
+  Response response;
+  response.request_id = read;
+  c.say(response);
+  EXPECT_EQ(c.take<Responded>().at(0).request_id, read);
+}
+
+}  // namespace
+}  // namespace capstan

@@ -1,0 +1,253 @@
+#include "capstan/client/hub_client.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <set>
+#include <thread>
+
+#include "capstan/client/memory_link.h"
+#include "scripted_hub.h"
+
+namespace capstan {
+namespace {
+
+using test::agent_named;
+using test::id_of;
+
+constexpr int kPatienceMs = 10'000;
+
+/// A hub of one thread on a memory wire: admits everybody but "mallory", stores what comes, and
+/// delivers to the session that posted it when that session receives.
+class FakeHub {
+ public:
+  FakeHub() : wire_(std::make_shared<MemoryWire>()), thread_([this] { run(); }) {}
+  ~FakeHub() {
+    stop_ = true;
+    wire_->cut({ErrorCode::kUnavailable, "the test is over"});
+    thread_.join();
+  }
+
+  [[nodiscard]] Result<std::unique_ptr<HubClient>> open_client() const {
+    HubClientOptions options;
+    options.endpoint = "memory";
+    options.make_link = [wire = wire_] { return wire->make_link(); };
+    options.outbox_envelopes_max = 100;
+    options.seed = 3;
+    return HubClient::open(std::move(options));
+  }
+  MemoryWire& wire() { return *wire_; }
+  std::atomic<bool> accepting = true;
+  std::atomic<std::uint64_t> stored = 0;
+  std::atomic<std::uint64_t> acknowledged_up_to = 0;
+
+ private:
+  void run() {
+    while (!stop_) {
+      if (!wire_->grant(10)) continue;
+      receiving_.clear();
+      while (auto body = wire_->receive(kPatienceMs)) answer(*body);
+    }
+  }
+
+  void answer(const ByteBuffer& body) {
+    test::Heard heard;
+    if (!heard.read(body)) return wire_->cut({ErrorCode::kMalformedFrame, "broken"});
+    BodyWriter out;
+    for (std::size_t i = 0; i < heard.hellos.size(); ++i) out.write(test::welcome());
+    for (const Attach& attach : heard.attaches) {
+      Response response = test::attached(attach.request_id, 'A');
+      if (attach.agent == "mallory")
+        response = {attach.request_id, ErrorCode::kAccessDenied, "", {}};
+      if (attach.mode == AttachMode::kReceive) receiving_[attach.session] = 0;
+      out.write(response);
+    }
+    for (const Request& request : heard.requests) answer(request, out);
+    for (const test::Sent& sent : heard.sent) store(sent, out);
+    for (const Receipt& receipt : heard.receipts) {
+      if (receipt.kind == ReceiptKind::kAckUpTo) acknowledged_up_to = receipt.delivery;
+    }
+    if (!out.empty()) wire_->send(out.take());
+  }
+
+  void answer(const Request& request, BodyWriter& out) {
+    Response response = test::attached(request.request_id, 'B');
+    const auto params = decode_params(request.params);
+    const auto name = params.ok() ? params->text("name") : std::nullopt;
+    if (name == "nobody") response = {request.request_id, ErrorCode::kNotFound, "no agent", {}};
+    out.write(response);
+  }
+
+  void store(const test::Sent& sent, BodyWriter& out) {
+    if (!accepting) return;
+    const bool skip = sent.envelope.empty();
+    out.write(Accept{sent.session,
+                     sent.number,
+                     1,
+                     skip ? EnvelopeId{} : id_of(sent.number),
+                     {1000, 1024 * 1024}});
+    if (skip || !numbers_.insert(sent.number).second) return;
+    ++stored;
+    const auto session = receiving_.find(sent.session);
+    if (session == receiving_.end()) return;
+    ByteBuffer envelope = sent.envelope;
+    stamp_envelope(envelope.data(), id_of(sent.number), 1, mailbox_of(agent_named('B')),
+                   agent_named('A'));
+    out.write(NotifyView{sent.session, ++session->second, 1, Position{sent.number}, envelope});
+  }
+
+  std::shared_ptr<MemoryWire> wire_;
+  std::atomic<bool> stop_ = false;
+  std::map<SessionId, std::uint64_t> receiving_;
+  std::set<std::uint64_t> numbers_;
+  std::thread thread_;
+};
+
+TEST(HubClient, WithoutAHubItIsUnavailable) {
+  const auto wire = std::make_shared<MemoryWire>();
+  HubClientOptions options;
+  options.make_link = [wire] { return wire->make_link(); };
+  auto client = HubClient::open(std::move(options));
+  ASSERT_TRUE(client.ok());
+  EXPECT_EQ((*client)->wait_ready(1).error().code, ErrorCode::kUnavailable);
+}
+
+TEST(HubClient, ARefusedHandshakeIsToldAtOnceAndEndsIt) {
+  const auto wire = std::make_shared<MemoryWire>();
+  wire->cut({ErrorCode::kRefusedHandshake, "unknown key"});
+  HubClientOptions options;
+  options.make_link = [wire] { return wire->make_link(); };
+  auto client = HubClient::open(std::move(options));
+  ASSERT_TRUE(client.ok());
+  EXPECT_EQ((*client)->wait_ready(kPatienceMs).error().code, ErrorCode::kRefusedHandshake);
+  EXPECT_EQ((*client)->attach({.name = "alice"}).error().code, ErrorCode::kRefusedHandshake);
+}
+
+TEST(HubClient, ADeniedAttachIsAnError) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  EXPECT_EQ((*client)->attach({.name = "mallory"}).error().code, ErrorCode::kAccessDenied);
+  EXPECT_TRUE((*client)->attach({.name = "alice"}).ok());
+}
+
+TEST(HubClient, SendsByNameAndWaitsForAcceptance) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  ASSERT_TRUE((*client)->wait_ready(kPatienceMs).ok());
+  auto agent = (*client)->attach({.name = "alice"});
+  ASSERT_TRUE(agent.ok());
+  EXPECT_EQ((*agent)->id(), agent_named('A'));
+  const auto number = (*agent)->send_text("bob", "hello");
+  ASSERT_TRUE(number.ok());
+  EXPECT_TRUE((*agent)->wait_accepted(*number, kPatienceMs).ok());
+  const auto lost = (*agent)->send_text("nobody", "hello");
+  EXPECT_EQ((*agent)->wait_accepted(*lost, kPatienceMs).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE((*agent)->drain(kPatienceMs).ok());
+  EXPECT_EQ((*agent)->accepted_count(), 1U);
+}
+
+TEST(HubClient, AFullOutboxBlocksTheSenderUntilItsTimeout) {
+  FakeHub hub;
+  hub.accepting = false;
+  auto client = hub.open_client();
+  auto agent = (*client)->attach({.name = "alice", .send_timeout_ms = 1});
+  ASSERT_TRUE(agent.ok());
+  std::size_t sent = 0;
+  Result<std::uint64_t> last = 0;
+  while ((last = (*agent)->send(mailbox_of(agent_named('B')), Envelope{})).ok()) ++sent;
+  EXPECT_EQ(last.error().code, ErrorCode::kTimeout);
+  EXPECT_EQ(sent, 100U);
+}
+
+TEST(HubClient, TheOutboxSurvivesALostConnection) {
+  FakeHub hub;
+  hub.accepting = false;
+  auto client = hub.open_client();
+  auto agent = (*client)->attach({.name = "alice"});
+  ASSERT_TRUE(agent.ok());
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE((*agent)->send(mailbox_of(agent_named('B')), Envelope{}).ok());
+  }
+  hub.accepting = true;
+  hub.wire().cut({ErrorCode::kUnavailable, "restart"});
+  EXPECT_TRUE((*agent)->drain(kPatienceMs).ok());
+  EXPECT_EQ(hub.stored, 50U);
+}
+
+TEST(HubClient, ABlockedLinkLosesNothing) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  auto agent = (*client)->attach({.name = "alice"});
+  ASSERT_TRUE(agent.ok());
+  hub.wire().set_room(false);
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE((*agent)->send(mailbox_of(agent_named('B')), Envelope{}).ok());
+  }
+  EXPECT_EQ((*agent)->drain(1).error().code, ErrorCode::kTimeout);
+  hub.wire().set_room(true);
+  EXPECT_TRUE((*agent)->drain(kPatienceMs).ok());
+  EXPECT_EQ(hub.stored, 50U);
+}
+
+TEST(HubClient, ReceivesAndAcknowledges) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  auto agent = (*client)->attach({.name = "alice", .mode = AttachMode::kReceive});
+  ASSERT_TRUE(agent.ok());
+  for (int i = 0; i < 30; ++i) {
+    ASSERT_TRUE((*agent)->send_text("bob", std::to_string(i)).ok());
+  }
+  for (int i = 0; i < 30; ++i) {
+    auto next = (*agent)->receive(kPatienceMs);
+    ASSERT_TRUE(next.ok() && next->has_value());
+    EXPECT_EQ(*(*next)->text(), std::to_string(i));
+    (*agent)->acknowledge((*next)->number);
+  }
+  EXPECT_TRUE((*agent)->drain(kPatienceMs).ok());
+  EXPECT_FALSE((*agent)->receive(0)->has_value());
+}
+
+TEST(HubClient, CallbacksRunOnAThreadOfTheirOwnAndMayClose) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  std::promise<std::string> heard;
+  std::promise<Error> over;
+  AgentOptions options{.name = "alice", .mode = AttachMode::kReceive};
+  options.on_delivery = [&](AgentClient& agent, const Delivery& delivery) {
+    agent.acknowledge(delivery.number);
+    heard.set_value(delivery.text().ok() ? *delivery.text() : "");
+    agent.close();
+  };
+  options.on_ended = [&](const Error& error) { over.set_value(error); };
+  auto agent = (*client)->attach(std::move(options));
+  ASSERT_TRUE(agent.ok());
+  ASSERT_TRUE((*agent)->send_text("bob", "hello").ok());
+  EXPECT_EQ(heard.get_future().get(), "hello");
+  EXPECT_EQ(over.get_future().get().code, ErrorCode::kClosed);
+}
+
+TEST(HubClient, AnswersRequests) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  const auto answer = (*client)->request("get_agent", ParamMap().set("name", "bob"), kPatienceMs);
+  ASSERT_TRUE(answer.ok());
+  EXPECT_TRUE(answer->bytes("agent_id"));
+  const auto none = (*client)->request("get_agent", ParamMap().set("name", "nobody"), kPatienceMs);
+  EXPECT_EQ(none.error().code, ErrorCode::kNotFound);
+}
+
+TEST(HubClient, CloseEndsItsAgentsAndWhatWaits) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  auto agent = (*client)->attach({.name = "alice", .mode = AttachMode::kReceive});
+  ASSERT_TRUE(agent.ok());
+  auto waiting = std::async(std::launch::async, [&] { return (*agent)->receive(-1); });
+  (*client)->close();
+  EXPECT_EQ(waiting.get().error().code, ErrorCode::kClosed);
+  EXPECT_EQ((*agent)->send_text("bob", "late").error().code, ErrorCode::kClosed);
+  EXPECT_EQ((*client)->request("status", {}, 10).error().code, ErrorCode::kClosed);
+}
+
+}  // namespace
+}  // namespace capstan

@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""The real daemon, the real command line, kill -9. Needs CAPSTAN_BIN."""
+
+import json
+import pathlib
+import random
+import shutil
+import subprocess
+import unittest
+
+import hub_folder
+import kill_lines
+
+
+class HubTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = hub_folder.HubFolder(hub_folder.bin_dir())
+        self.addCleanup(self.folder.close)
+
+    def started(self, *names):
+        self.folder.start()
+        self.folder.add(*names)
+        return self.folder
+
+    def listen(self, name, *more, **options):
+        return self.folder.run("listen", "--as", name, *more, **options)
+
+
+class Delivery(HubTest):
+    def test_lines_survive_five_kills_unchanged_and_in_order(self):
+        folder = self.started("alice", "bob")
+        killed = kill_lines.carry(folder, 200_000, 5, random.Random(7), verbose=False)
+        self.assertEqual(killed, 5)
+
+    def test_mail_for_an_absent_agent_waits_through_kill_and_drain(self):
+        folder = self.started("alice", "bob")
+        folder.run("send", "bob", "before", "the", "kill", "--as", "alice")
+        folder.kill()
+        folder.start()
+        folder.run("send", "bob", "before the drain", "--as", "alice")
+        self.assertEqual(folder.terminate(), 0)
+        folder.start()
+        self.assertEqual(self.listen("bob", "--count", "2").stdout,
+                         "before the kill\nbefore the drain\n")
+
+    def test_acknowledged_mail_does_not_come_again_after_a_drain(self):
+        folder = self.started("alice", "bob")
+        folder.run("send", "bob", "once", "--as", "alice")
+        self.assertEqual(self.listen("bob", "--count", "1").stdout, "once\n")
+        folder.terminate()
+        folder.start()
+        again = self.listen("bob", "--timeout", "0.3", check=False)
+        self.assertEqual((again.returncode, again.stdout), (27, ""))
+
+    def test_a_receiver_killed_before_it_prints_is_sent_everything_again(self):
+        folder = self.started("alice", "bob")
+        lines = "".join(f"{n}\n" for n in range(1000))
+        folder.run("send", "bob", "--as", "alice", "--lines", input=lines)
+        # A pipe that nobody reads: the listener fills it, blocks in print, and is killed.
+        stuck = folder.popen("listen", "--as", "bob", "--json", stdout=subprocess.PIPE)
+        stuck.stdout.read(1)
+        stuck.kill()
+        stuck.wait()
+        stuck.stdout.close()
+        rest = self.listen("bob", "--timeout", "1", check=False).stdout.splitlines()
+        self.assertEqual(rest, [str(n) for n in range(1000)][-len(rest):])
+        self.assertGreater(len(rest), 0)
+
+    def test_line_breaks_are_escaped_and_json_keeps_them(self):
+        folder = self.started("alice", "bob")
+        folder.run("send", "bob", "--as", "alice", input="two\nlines")
+        folder.run("send", "bob", "--as", "alice", input="two\nlines")
+        self.assertEqual(self.listen("bob", "--count", "1").stdout, "two\\nlines\n")
+        row = json.loads(self.listen("bob", "--count", "1", "--json").stdout)
+        self.assertEqual(row["text"], "two\nlines")
+
+    def test_count_takes_no_more_than_it_prints(self):
+        folder = self.started("alice", "bob")
+        folder.run("send", "bob", "--as", "alice", "--lines", input="1\n2\n3\n")
+        self.assertEqual(self.listen("bob", "--count", "1").stdout, "1\n")
+        self.assertEqual(self.listen("bob", "--count", "2").stdout, "2\n3\n")
+
+
+class Identity(HubTest):
+    def test_a_strangers_key_is_refused_with_77_and_counted(self):
+        folder = self.started("alice", "bob")
+        other = hub_folder.HubFolder(hub_folder.bin_dir())
+        self.addCleanup(other.close)
+        other.add("alice")
+        stranger = str(other.path / "keys" / "alice.key")
+        done = folder.run("send", "bob", "hi", "--as", "alice", "--key", stranger, check=False)
+        self.assertEqual(done.returncode, 77, done.stderr)
+        self.assertIn("refused_handshake", done.stderr)
+        self.assertEqual(folder.status()["refused_handshakes"], 1)
+
+    def test_a_colleagues_key_is_refused_with_77_and_counted(self):
+        folder = self.started("alice", "bob")
+        colleague = str(folder.path / "keys" / "alice.key")
+        done = self.listen("bob", "--key", colleague, check=False)
+        self.assertEqual(done.returncode, 77, done.stderr)
+        self.assertIn("access_denied", done.stderr)
+        self.assertEqual(folder.status()["refused_identity"], 1)
+
+    def test_an_unknown_name_is_answered_like_somebody_elses(self):
+        folder = self.started("alice", "bob")
+        key = str(folder.path / "keys" / "alice.key")
+        foreign = self.listen("bob", "--key", key, check=False)
+        unknown = self.listen("nobody", "--key", key, check=False)
+        self.assertEqual(foreign.stderr.replace("bob", "X"), unknown.stderr.replace("nobody", "X"))
+
+    def test_a_second_receiver_supersedes_the_first_with_77(self):
+        folder = self.started("alice", "bob")
+        first = folder.popen("listen", "--as", "bob", stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+        folder.run("send", "bob", "to the first", "--as", "alice")
+        self.assertEqual(first.stdout.readline(), "to the first\n")
+        second = folder.popen("listen", "--as", "bob", "--count", "1", stdout=subprocess.PIPE,
+                              text=True)
+        errors = first.communicate(timeout=20)[1]
+        self.assertEqual(first.returncode, 77, errors)
+        self.assertIn("superseded", errors)
+        folder.run("send", "bob", "to the second", "--as", "alice")
+        self.assertEqual(second.communicate(timeout=20)[0], "to the second\n")
+
+    def test_a_glob_admits_several_agents_on_one_key(self):
+        folder = self.started("alice")
+        folder.run("agent", "add", "node", "--names", "worker-*,carol")
+        key = str(folder.path / "keys" / "node.key")
+        folder.run("send", "alice", "from a worker", "--as", "worker-7", "--key", key)
+        self.assertEqual(self.listen("alice", "--count", "1").stdout, "from a worker\n")
+        folder.run("send", "carol", "hello", "--as", "alice")
+        self.assertEqual(self.listen("carol", "--count", "1", "--key", key).stdout, "hello\n")
+
+
+class CommandLine(HubTest):
+    def test_status_is_75_at_once_without_a_hub(self):
+        done = self.folder.run("status", check=False, timeout=3)
+        self.assertEqual(done.returncode, 75, done.stderr)
+
+    def test_send_to_an_unknown_agent_names_the_line_and_ends_with_77(self):
+        folder = self.started("alice")
+        done = folder.run("send", "nobody", "--as", "alice", "--lines", input="a\nb\n", check=False)
+        self.assertEqual(done.returncode, 77)
+        self.assertIn("line 1: not_found", done.stderr)
+        self.assertEqual(done.stdout, "accepted 0\n")
+
+    def test_agents_added_while_the_hub_is_stopped_are_there_when_it_starts(self):
+        self.folder.add("alice", "bob")
+        self.folder.start()
+        self.folder.run("send", "bob", "hello", "--as", "alice")
+        self.assertEqual(self.listen("bob", "--count", "1").stdout, "hello\n")
+
+    def test_adding_an_agent_twice_is_refused_and_changes_nothing(self):
+        folder = self.started("alice")
+        before = (folder.path / "keys" / "alice.key").read_bytes()
+        done = folder.run("agent", "add", "alice", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("already_exists", done.stderr)
+        self.assertEqual((folder.path / "keys" / "alice.key").read_bytes(), before)
+
+    def test_usage_errors_end_with_2(self):
+        self.assertEqual(self.folder.run("send", check=False).returncode, 2)
+        self.assertEqual(self.folder.run("nonsense", check=False, folder=False).returncode, 2)
+
+    def test_init_refuses_a_folder_that_is_a_hubs(self):
+        done = self.folder.run("init", str(self.folder.path), check=False, folder=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("already_exists", done.stderr)
+
+
+class Daemon(HubTest):
+    def capstand(self, *arguments):
+        return subprocess.run([str(self.folder.bin / "capstand"), "--dir", str(self.folder.path),
+                               *arguments], capture_output=True, text=True, timeout=20, check=False)
+
+    def test_the_first_log_line_says_where_it_listens(self):
+        self.folder.start()
+        first = self.folder.log_text().splitlines()[0]
+        endpoint = (self.folder.path / "run" / "endpoint").read_text().strip()
+        self.assertTrue(first.endswith(f"listening on {endpoint}"), first)
+
+    def test_a_second_hub_on_the_folder_ends_at_once_and_names_the_holder(self):
+        self.folder.start()
+        second = self.capstand()
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(f"process {self.folder.hub.pid}", second.stderr)
+
+    def test_a_second_hub_on_the_port_ends_at_once(self):
+        self.folder.start()
+        other = hub_folder.HubFolder(hub_folder.bin_dir())
+        self.addCleanup(other.close)
+        shutil.copy(self.folder.path / "capstan.toml", other.path / "capstan.toml")
+        done = subprocess.run([str(other.bin / "capstand"), "--dir", str(other.path)],
+                              capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot listen on", done.stderr)
+
+    def test_all_config_errors_are_told_at_once_and_end_with_78(self):
+        path = self.folder.path / "capstan.toml"
+        path.write_text("[listen]\nendpont = 'tcp://127.0.0.1:0'\n[send]\nwindow_envelopes = -1\n")
+        done = self.capstand("--check-config")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("capstan.toml:2:", done.stderr)
+        self.assertIn("did you mean 'endpoint'", done.stderr)
+        self.assertIn("capstan.toml:4:", done.stderr)
+
+    def test_an_empty_allow_list_over_a_known_journal_ends_with_78(self):
+        self.started("alice")
+        self.folder.terminate()
+        for admitted in (self.folder.path / "agents").iterdir():
+            admitted.unlink()
+        done = self.capstand()
+        self.assertEqual(done.returncode, 78, done.stderr)
+        self.assertIn("agents", done.stderr)
+
+    def test_no_config_makes_a_folder_and_says_so(self):
+        # Without a config the port is the default one; whether it is free does not matter here.
+        empty = self.folder.path.parent / "fresh"
+        process = subprocess.Popen([str(self.folder.bin / "capstand"), "--dir", str(empty)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        line = process.stdout.readline()
+        process.terminate()
+        process.communicate(timeout=20)
+        self.assertIn("made a hub's folder", line)
+        self.assertTrue((pathlib.Path(empty) / "capstan.toml").exists())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
