@@ -44,7 +44,7 @@ Status check_text(std::string_view text, bool (*allowed)(char), std::string_view
                                 : "be made of letters, digits, '.', '_', '-', '*' and '?'");
   }
   if (text.front() == '.' || text.front() == '-') {
-    return not_a_name("'" + std::string(text) + "'", "not begin with '.' or '-'");
+    return not_a_name(in_quotes(text), "not begin with '.' or '-'");
   }
   return {};
 }
@@ -53,13 +53,14 @@ std::string_view role_text(Role role) { return role == Role::kAdmin ? "admin" : 
 
 std::string encode_admission(const Admission& admission) {
   std::string text = "# A key that the hub admits, and the names that it may use.\n";
-  text += "public = '" + admission.key.z85() + "'\n";
+  text += "public = " + in_quotes(admission.key.z85()) + "\n";
   text += "names = [";
   for (std::size_t i = 0; i < admission.names.size(); ++i) {
-    text += (i == 0 ? "'" : ", '") + admission.names[i] + "'";
+    if (i != 0) text += ", ";
+    text += in_quotes(admission.names[i]);
   }
   text += "]\n";
-  text += "role = '" + std::string(role_text(admission.role)) + "'\n";
+  text += "role = " + in_quotes(role_text(admission.role)) + "\n";
   return text;
 }
 
@@ -132,7 +133,7 @@ fs::path retired_file(const fs::path& directory, std::string_view name) {
 Status check_agent_name(std::string_view name) {
   if (Status good = check_text(name, is_name_character, "an agent's name"); !good) return good;
   if (name.ends_with(kRetiredSuffix)) {
-    return not_a_name("'" + std::string(name) + "'", "not end in '.removed'");
+    return not_a_name(in_quotes(name), "not end in '.removed'");
   }
   return {};
 }
@@ -220,12 +221,12 @@ std::vector<std::string> find_duplicates(const std::vector<Admission>& admission
   std::map<std::string_view, std::size_t> by_name;
   for (const Admission& admission : admissions) {
     if (++by_name[admission.name] == 2) {
-      problems.push_back("'" + admission.name + "' is admitted twice");
+      problems.push_back(in_quotes(admission.name) + " is admitted twice");
     }
     const auto [first, is_new] = by_key.emplace(admission.key, admission.name);
     if (is_new || first->second == admission.name) continue;
-    problems.push_back("'" + std::string(first->second) + "' and '" + admission.name +
-                       "' have the same key");
+    problems.push_back(in_quotes(first->second) + " and " + in_quotes(admission.name) +
+                       " have the same key");
   }
   return problems;
 }

@@ -86,7 +86,8 @@ Status check_file_access(const fs::path& path, FileUse use, mode_t mode, uid_t o
   }
   const mode_t forbidden = use == FileUse::kSecret ? 0077U : 0022U;
   if ((mode & forbidden) == 0) return {};
-  const char* const who = use == FileUse::kSecret ? " is open to others" : " can be written by others";
+  const char* const who =
+      use == FileUse::kSecret ? " is open to others" : " can be written by others";
   const char* const repair = use == FileUse::kSecret ? "go=" : "go-w";
   return {ErrorCode::kInsecureFile, path.string() + who + " (mode " + octal(mode) + "): chmod " +
                                         repair + " '" + path.string() + "'"};
@@ -114,7 +115,9 @@ Result<SecretText> read_small_file(const fs::path& path, FileUse use) {
     size += static_cast<std::size_t>(got);
   }
   // The extra octet was filled: the file is too large, or grew while it was read.
-  if (size == text.size()) return {ErrorCode::kTooLarge, path.string() + " is too large or growing"};
+  if (size == text.size()) {
+    return {ErrorCode::kTooLarge, path.string() + " is too large or growing"};
+  }
   text.shorten(size);
   return text;
 }
@@ -130,7 +133,8 @@ Status create_file(const fs::path& path, std::string_view text, mode_t mode) {
 }
 
 Status replace_file(const fs::path& path, std::string_view text, mode_t mode) {
-  std::string temporary = (folder_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();
+  std::string temporary = (folder_of(path) / ".").string();
+  temporary.append(path.filename().string()).append(".XXXXXX");
   const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!file.open()) return last_error(temporary);
   Status filled = fill(file, temporary, text, mode);

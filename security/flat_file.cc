@@ -14,7 +14,7 @@ std::vector<std::string> find_unknown_keys(const TomlDocument& document,
   }
   for (const TomlEntry& entry : document.sections.front().entries) {
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
-    problems.push_back(toml_problem(file, entry.key_place, "unknown key '" + entry.key + "'"));
+    problems.push_back(toml_problem(file, entry.key_place, "unknown key " + in_quotes(entry.key)));
   }
   return problems;
 }

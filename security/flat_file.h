@@ -25,10 +25,10 @@ template <typename T>
     if (entry.key != key) continue;
     if (const T* value = std::get_if<T>(&entry.value)) return value;
     problems.push_back(toml_problem(file, entry.value_place,
-                                    "'" + std::string(key) + "' must be " + std::string(kind)));
+                                    in_quotes(key) + " must be " + std::string(kind)));
     return nullptr;
   }
-  problems.push_back(file.string() + ": '" + std::string(key) + "' is missing");
+  problems.push_back(file.string() + ": " + in_quotes(key) + " is missing");
   return nullptr;
 }
 

@@ -20,9 +20,9 @@ constexpr std::array<std::string_view, 3> kKnownKeys{"name", "public", "secret"}
 
 SecretText encode_key_file(const KeyFile& key) {
   SecretText text;
-  text.append("# Capstan key. Whoever can read this file is '" + key.name + "'.\n");
-  text.append("name = '" + key.name + "'\n");
-  text.append("public = '" + key.public_key.z85() + "'\n");
+  text.append("# Capstan key. Whoever can read this file is " + in_quotes(key.name) + ".\n");
+  text.append("name = " + in_quotes(key.name) + "\n");
+  text.append("public = " + in_quotes(key.public_key.z85()) + "\n");
   text.append("secret = '");
   text.append(key.secret_key.z85().view());
   text.append("'\n");

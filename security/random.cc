@@ -9,7 +9,9 @@
 namespace capstan {
 
 Status init_security() {
-  if (sodium_init() < 0) return {ErrorCode::kUnavailable, "libsodium found no source of randomness"};
+  if (sodium_init() < 0) {
+    return {ErrorCode::kUnavailable, "libsodium found no source of randomness"};
+  }
   std::srand(static_cast<unsigned>(secure_seed()));
   return {};
 }

@@ -43,6 +43,14 @@ std::string toml_problem(const std::filesystem::path& file, TomlPlace place,
   return text.append(sentence);
 }
 
+std::string in_quotes(std::string_view text) {
+  // Not with operator+: there gcc 12 at -O3 warns of an overlap that cannot be (its bug 105651).
+  std::string quoted;
+  quoted.reserve(text.size() + 2);
+  quoted.append(1, '\'').append(text).append(1, '\'');
+  return quoted;
+}
+
 Result<TomlDocument> parse_toml(std::string_view text, const std::filesystem::path& file) {
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {

@@ -1,4 +1,4 @@
-// CURVE25519 keys and their Z85 text. A key pair made here is one that libzmq accepts as CURVE keys.
+// CURVE25519 keys and their Z85 text. A key pair made here is one that libzmq takes for CURVE.
 #pragma once
 
 #include <array>

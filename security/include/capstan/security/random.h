@@ -1,4 +1,4 @@
-// Chance that nobody can predict, for keys, ids and seeds. Chance that must replay is base/random.h.
+// Chance that nobody can predict, for keys, ids and seeds. What must replay is base/random.h.
 #pragma once
 
 #include <cstdint>

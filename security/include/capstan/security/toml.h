@@ -52,4 +52,7 @@ struct TomlDocument {
 [[nodiscard]] std::string toml_problem(const std::filesystem::path& file, TomlPlace place,
                                        std::string_view sentence);
 
+/// The text between single quotes: how TOML writes text that has none in it, and how we quote.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+
 }  // namespace capstan

@@ -75,8 +75,8 @@ struct ZapReply {
 /// Shape: version, request id, status, text, user id, metadata.
 [[nodiscard]] std::array<ByteBuffer, 6> encode_zap_reply(const ZapReply& reply);
 
-/// Appends a ZMTP property: length of the name (1 octet), name, length of the value (4, big-endian),
-/// value. Shape: the name is 1..255 octets.
+/// Appends a ZMTP property: length of the name (1 octet), name, length of the value (4,
+/// big-endian), value. Shape: the name is 1..255 octets.
 void append_zmtp_property(ByteBuffer& to, std::string_view name, Bytes value);
 
 }  // namespace capstan
