@@ -46,7 +46,8 @@ int fail(const Error& error) {
   return error.code == ErrorCode::kBadConfig ? kExitConfig : kExitFailed;
 }
 
-/// A connection and a table file cost a descriptor each; LevelDB reads the limit once, at first use.
+/// A connection and a table file cost a descriptor each; LevelDB reads the limit once, at first
+/// use.
 void raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -109,7 +110,8 @@ Status check_agents_present(const Layout& layout, const CredentialSnapshot& cred
 }
 
 int serve(const Layout& layout, const Config& config) {
-  const int signal_fd = open_signal_fd();  // Before any thread starts: all of them inherit the mask.
+  const int signal_fd =
+      open_signal_fd();  // Before any thread starts: all of them inherit the mask.
   auto lock = RunLock::acquire(layout);
   if (!lock) return fail(lock.error());
   auto admissions = load_admissions(layout.admissions());
@@ -170,8 +172,9 @@ int serve(const Layout& layout, const Config& config) {
 
 int run(const Options& options) {
   const Layout layout{options.directory};
-  const std::filesystem::path config_file =
-      options.config_file.empty() ? layout.config_file() : std::filesystem::path(options.config_file);
+  const std::filesystem::path config_file = options.config_file.empty()
+                                                ? layout.config_file()
+                                                : std::filesystem::path(options.config_file);
   if (options.config_file.empty() && !options.check_config &&
       !std::filesystem::exists(config_file)) {
     auto endpoint = init_directory(layout.directory, "tcp://127.0.0.1:7450");
@@ -194,7 +197,8 @@ int run(const Options& options) {
 }
 
 int main_of(int argc, char** argv) {
-  CLI::App app{"The Capstan hub. Runs in the foreground; SIGTERM drains, SIGHUP reads agents/ anew."};
+  CLI::App app{
+      "The Capstan hub. Runs in the foreground; SIGTERM drains, SIGHUP reads agents/ anew."};
   app.name("capstand");
   Options options;
   const char* from_environment = std::getenv("CAPSTAN_DIR");

@@ -21,7 +21,8 @@ std::vector<Gap> missing_segments(const State& state, const std::vector<Sequence
   for (auto at = state.segments().begin(); at != state.segments().end(); ++at) {
     const auto next = std::next(at);
     const bool present = std::find(on_disk.begin(), on_disk.end(), at->first) != on_disk.end();
-    if (present || at->second == SegmentState::kDropping || next == state.segments().end()) continue;
+    if (present || at->second == SegmentState::kDropping || next == state.segments().end())
+      continue;
     gaps.push_back({at->first, Sequence{next->first.value - 1}});
   }
   return gaps;

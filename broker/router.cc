@@ -44,8 +44,7 @@ Result<std::unique_ptr<Router>> Router::bind(zmq::context_t& context,
                           "[listen] endpoint in capstan.toml"
                         : "")};
   }
-  std::unique_ptr<Router> router(
-      new Router(std::move(socket), credentials, security.encryption));
+  std::unique_ptr<Router> router(new Router(std::move(socket), credentials, security.encryption));
   router->endpoint_ = router->socket_.get(zmq::sockopt::last_endpoint);
   return router;
 }

@@ -81,8 +81,8 @@ class Router {
 
   Router(zmq::socket_t socket, const CredentialStore& credentials, Encryption encryption);
 
-  /// The connection of a message; opens one for a peer that is new. Empty for a peer that may not be
-  /// here.
+  /// The connection of a message; opens one for a peer that is new. Empty for a peer that may not
+  /// be here.
   std::optional<ConnectionId> connection_of(std::string_view routing_id, std::string_view user_id,
                                             std::vector<Event>& events);
   std::optional<PeerOpened> identify(ConnectionId connection, std::string_view user_id) const;

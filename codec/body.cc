@@ -42,8 +42,8 @@ void BodyWriter::frame(FrameType type, std::uint32_t field_count, WriteFields wr
   packer.pack_array(field_count + 1);
   packer.pack_uint8(static_cast<std::uint8_t>(type));
   write_fields(packer);
-  const std::uint32_t length_be = __builtin_bswap32(
-      static_cast<std::uint32_t>(body_.size() - begin - kBin32HeaderBytes));
+  const std::uint32_t length_be =
+      __builtin_bswap32(static_cast<std::uint32_t>(body_.size() - begin - kBin32HeaderBytes));
   std::memcpy(body_.data() + begin + 1, &length_be, sizeof length_be);
 }
 

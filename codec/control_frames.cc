@@ -123,9 +123,16 @@ Hello read_hello(Fields& f) {
 }
 
 Welcome read_welcome(Fields& f) {
-  return {f.small<std::uint32_t>(), f.small<std::uint32_t>(), f.texts(), f.id<BootId>(), f.number(),
-          f.number(), SendWindow{f.number(), f.number()}, f.small<std::uint32_t>(),
-          f.small<std::uint32_t>(), f.texts()};
+  return {f.small<std::uint32_t>(),
+          f.small<std::uint32_t>(),
+          f.texts(),
+          f.id<BootId>(),
+          f.number(),
+          f.number(),
+          SendWindow{f.number(), f.number()},
+          f.small<std::uint32_t>(),
+          f.small<std::uint32_t>(),
+          f.texts()};
 }
 
 AttachMode read_mode(Fields& f, bool& known) {
@@ -135,8 +142,8 @@ AttachMode read_mode(Fields& f, bool& known) {
 }
 
 Attach read_attach(Fields& f, bool& known) {
-  return {f.number(), f.small<SessionId>(), f.text(), read_mode(f, known), f.since(),
-          f.number(), f.number(), f.number(), f.number()};
+  return {f.number(), f.small<SessionId>(), f.text(),   read_mode(f, known), f.since(),
+          f.number(), f.number(),           f.number(), f.number()};
 }
 
 ErrorFrame read_error(Fields& f) {

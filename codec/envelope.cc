@@ -18,10 +18,10 @@ constexpr std::size_t kSenderOffset = 48;
 static_assert(kSenderOffset + 16 == kEnvelopeHeadBytes);
 
 constexpr std::uint8_t kHeadTemplate[kEnvelopeHeadBytes] = {
-    0x9e, 0xc4, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,           // envelope_id
-    0xcf, 0,    0,    0, 0, 0, 0, 0, 0,                                        // created_at
-    0xc4, 0x10, 0,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,             // channel_id
-    0xc4, 0x10, 0,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};            // sender_id
+    0x9e, 0xc4, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  // envelope_id
+    0xcf, 0,    0,    0, 0, 0, 0, 0, 0,                                // created_at
+    0xc4, 0x10, 0,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,     // channel_id
+    0xc4, 0x10, 0,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};    // sender_id
 
 bool head_has_shape(const std::uint8_t* head) {
   return head[0] == 0x9e && head[1] == 0xc4 && head[2] == 0x10 && head[19] == 0xcf &&
@@ -116,10 +116,10 @@ std::optional<EnvelopeView> parse_envelope(Bytes bytes) {
   view.priority_ = static_cast<Priority>(priority);
   (void)read_u32(in);  // depth
   if (!mp::take_nil(in)) view.ttl_seconds_ = read_u32(in);
-  skip_optional_id(in);                             // task_id
-  skip_optional_id(in);                             // causation_id
-  skip_optional_str(in, kTraceIdBytesMax);          // trace_id
-  skip_optional_str(in, kIdempotencyKeyBytesMax);   // idempotency_key
+  skip_optional_id(in);                            // task_id
+  skip_optional_id(in);                            // causation_id
+  skip_optional_str(in, kTraceIdBytesMax);         // trace_id
+  skip_optional_str(in, kIdempotencyKeyBytesMax);  // idempotency_key
   if (!in.ok() || !in.at_end() || view.event_type_.empty()) return std::nullopt;
   return view;
 }

@@ -11,7 +11,8 @@ namespace mp = msgpack_cursor;
 
 /// Reads the array header and the type; further fields at the end are a newer version's.
 void open_frame(Cursor& in, FrameType type, std::uint32_t fields_min) {
-  if (mp::read_array(in) < fields_min + 1 || mp::read_uint(in) != static_cast<std::uint64_t>(type)) {
+  if (mp::read_array(in) < fields_min + 1 ||
+      mp::read_uint(in) != static_cast<std::uint64_t>(type)) {
     in.fail();
   }
 }

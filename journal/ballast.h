@@ -13,8 +13,8 @@ class Ballast {
  public:
   Ballast(std::string path, std::uint64_t bytes) : path_(std::move(path)), bytes_(bytes) {}
 
-  /// Creates the file when the disk has room for it and as much again; gives an existing one up when
-  /// the disk has less free space than the file is large.
+  /// Creates the file when the disk has room for it and as much again; gives an existing one up
+  /// when the disk has less free space than the file is large.
   ///
   /// Errors: kIo.
   [[nodiscard]] Status settle();

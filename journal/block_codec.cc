@@ -44,7 +44,8 @@ class HeaderWriter {
 
 Error damaged(const char* what) { return {ErrorCode::kDamaged, std::string("block: ") + what}; }
 
-// The header's own checksum comes first: only then is a strange version a version, not a flipped bit.
+// The header's own checksum comes first: only then is a strange version a version, not a flipped
+// bit.
 Status check_common(Bytes value) {
   if (value.size() < kCommonBytes + kChecksumBytes) return damaged("too short");
   if (std::memcmp(value.data(), kMagic, kMagicBytes) != 0) return damaged("no magic number");
@@ -114,7 +115,8 @@ std::uint64_t encode_block(const BlockHeader& header, Bytes records, std::string
   const std::uint64_t checksum = checksum_of(out.written());
   out.number(checksum);
   CAPSTAN_CHECK(out.written().size() == kBlockHeaderBytes);
-  if (!records.empty()) std::memcpy(value.data() + kBlockHeaderBytes, records.data(), records.size());
+  if (!records.empty())
+    std::memcpy(value.data() + kBlockHeaderBytes, records.data(), records.size());
   return checksum;
 }
 
@@ -145,7 +147,8 @@ Result<StoredBlock> decode_block(Bytes value) {
   block.records = value.subspan(header_bytes);
   if (!plausible(header)) return damaged("numbers contradict each other");
   if (block.records.size() != body_bytes) return damaged("length does not match");
-  if (checksum_of(block.records) != header.body_checksum) return damaged("body checksum does not match");
+  if (checksum_of(block.records) != header.body_checksum)
+    return damaged("body checksum does not match");
   return block;
 }
 

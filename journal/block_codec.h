@@ -20,10 +20,10 @@ inline constexpr std::size_t kBlockHeaderBytes = 120;
 /// Everything that a block says about itself. Source: FORMAT.md §3.
 struct BlockHeader {
   CommitNumber commit;
-  std::uint32_t index = 0;         ///< Place in the commit, from 0.
+  std::uint32_t index = 0;          ///< Place in the commit, from 0.
   std::uint32_t commit_blocks = 0;  ///< Blocks of the commit.
   Sequence base;
-  Sequence commit_last;            ///< Last sequence of the commit.
+  Sequence commit_last;  ///< Last sequence of the commit.
   std::uint32_t record_count = 0;
   bool snapshot_begins = false;
   bool opens_segment = false;
@@ -52,8 +52,8 @@ struct StoredBlock {
 ///         but of another major version; the text has both.
 [[nodiscard]] Result<StoredBlock> decode_block(Bytes value);
 
-/// The key of the block or gap row that begins at `base`: eight octets, big-endian, so that the order
-/// of keys is the order of sequences.
+/// The key of the block or gap row that begins at `base`: eight octets, big-endian, so that the
+/// order of keys is the order of sequences.
 struct SequenceKey {
   explicit SequenceKey(Sequence base);
   char octets[8];
@@ -65,7 +65,8 @@ struct SequenceKey {
 /// Turns commits into write batches; keeps its buffer, so that a commit allocates nothing.
 class CommitEncoder {
  public:
-  /// Adds all blocks to `batch`; the checksum of the last one, which the next commit continues from.
+  /// Adds all blocks to `batch`; the checksum of the last one, which the next commit continues
+  /// from.
   [[nodiscard]] std::uint64_t encode(const Commit& commit, std::uint64_t previous_checksum,
                                      leveldb::WriteBatch& batch);
 

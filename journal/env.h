@@ -1,5 +1,5 @@
-// The leveldb::Env that all files of the journal go through: it adds the directory syncs that LevelDB
-// leaves out and decides where background work runs.
+// The leveldb::Env that all files of the journal go through: it adds the directory syncs that
+// LevelDB leaves out and decides where background work runs.
 #pragma once
 
 #include <deque>
@@ -33,8 +33,8 @@ class JournalEnv final : public leveldb::EnvWrapper {
 
   [[nodiscard]] leveldb::Status sync_directory(const std::string& path);
 
-  /// Does what Schedule() has queued; nothing with Background::kThread. The caller holds no lock of a
-  /// database: LevelDB's work takes it.
+  /// Does what Schedule() has queued; nothing with Background::kThread. The caller holds no lock of
+  /// a database: LevelDB's work takes it.
   void run_background();
 
  private:

@@ -110,7 +110,8 @@ Status copy_directory(JournalEnv& env, const std::string& from, const std::strin
   if (Status made = make_directory(env, to); !made) return made;
   for (const std::string& name : list_directory(env, from)) {
     if (name == "LOCK" || is_directory(env, from + "/" + name)) continue;
-    if (Status copied = checked(copy_file(env, from + "/" + name, to + "/" + name), from + "/" + name);
+    if (Status copied =
+            checked(copy_file(env, from + "/" + name, to + "/" + name), from + "/" + name);
         !copied) {
       return copied;
     }

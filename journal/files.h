@@ -47,10 +47,12 @@ inline constexpr std::string_view kRebuiltSuffix = ".rebuilt";
 [[nodiscard]] Status remove_tree(JournalEnv& env, const std::string& path);
 
 /// Copies the files of a database directory except its lock; the copy is synced.
-[[nodiscard]] Status copy_directory(JournalEnv& env, const std::string& from, const std::string& to);
+[[nodiscard]] Status copy_directory(JournalEnv& env, const std::string& from,
+                                    const std::string& to);
 
 /// Renames a directory and makes the new name durable.
-[[nodiscard]] Status move_directory(JournalEnv& env, const std::string& from, const std::string& to);
+[[nodiscard]] Status move_directory(JournalEnv& env, const std::string& from,
+                                    const std::string& to);
 
 /// Moves a damaged directory out of the way, never over another one; the path it has now.
 [[nodiscard]] Result<std::string> quarantine(JournalEnv& env, const std::string& path);

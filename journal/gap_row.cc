@@ -28,7 +28,8 @@ std::string encode_gap_row(Gap gap) {
 }
 
 Result<Gap> decode_gap_row(Bytes value) {
-  if (value.size() != kBytes || !is_gap_row(value)) return {ErrorCode::kDamaged, "gap row: wrong length"};
+  if (value.size() != kBytes || !is_gap_row(value))
+    return {ErrorCode::kDamaged, "gap row: wrong length"};
   Cursor in(value.subspan(kMagic.size()));
   const std::uint64_t version = in.u64_le();
   const Gap gap{Sequence{in.u64_le()}, Sequence{in.u64_le()}};

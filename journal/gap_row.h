@@ -1,5 +1,5 @@
-// A known loss, written where the lost blocks were, so that it is found and reported only once as new
-// damage and is named exactly by every later read.
+// A known loss, written where the lost blocks were, so that it is found and reported only once as
+// new damage and is named exactly by every later read.
 #pragma once
 
 #include <string>

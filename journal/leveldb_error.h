@@ -8,8 +8,8 @@
 
 namespace capstan {
 
-/// `status` is not ok; `what` names the file or directory. A database without its CURRENT file is an
-/// invalid argument to LevelDB; to us it is damage.
+/// `status` is not ok; `what` names the file or directory. A database without its CURRENT file is
+/// an invalid argument to LevelDB; to us it is damage.
 [[nodiscard]] inline Error leveldb_error(const leveldb::Status& status, const std::string& what) {
   const bool damaged = status.IsCorruption() || status.IsInvalidArgument() || status.IsNotFound();
   const ErrorCode code = damaged ? ErrorCode::kDamaged : ErrorCode::kIo;

@@ -18,7 +18,8 @@ Error locked(JournalEnv& env, const DataPaths& paths, const leveldb::Status& why
 
 }  // namespace
 
-Result<std::unique_ptr<DirectoryLock>> DirectoryLock::acquire(JournalEnv& env, const DataPaths& paths,
+Result<std::unique_ptr<DirectoryLock>> DirectoryLock::acquire(JournalEnv& env,
+                                                              const DataPaths& paths,
                                                               bool names_holder) {
   leveldb::FileLock* lock = nullptr;
   const leveldb::Status status = env.LockFile(paths.lock(), &lock);

@@ -9,7 +9,8 @@
 
 namespace capstan {
 
-/// Holds the lock of a data directory while it lives; the operating system frees it with the process.
+/// Holds the lock of a data directory while it lives; the operating system frees it with the
+/// process.
 class DirectoryLock {
  public:
   /// `names_holder`: writes this process's id beside the lock for whoever is refused.

@@ -23,7 +23,8 @@ bool holds_data(JournalEnv& env, const std::string& directory) {
 
 Error no_state(const DataPaths& paths) {
   return {ErrorCode::kDamaged,
-          paths.root + ": neither the checkpoint of the state nor a snapshot is readable; restore a backup"};
+          paths.root +
+              ": neither the checkpoint of the state nor a snapshot is readable; restore a backup"};
 }
 
 }  // namespace
@@ -40,7 +41,8 @@ Result<Recovered> Recovery::run() {
   if (Status opened = open_state(); !opened) return opened.error();
   if (Status clean = remove_unborn_segments(); !clean) return clean.error();
   const bool checkpointed = state_->mark().checkpoint != 0;
-  if (Status chosen = checkpointed ? deliver_rows() : choose_snapshot(); !chosen) return chosen.error();
+  if (Status chosen = checkpointed ? deliver_rows() : choose_snapshot(); !chosen)
+    return chosen.error();
   if (Status replayed = replay(); !replayed) return replayed.error();
   summary_.segments = segments_.firsts();
   return Recovered{std::move(summary_), std::move(state_), newest_checksum_};
@@ -130,7 +132,8 @@ Status Recovery::replay() {
   for (auto first = begin; first != firsts.end(); ++first) {
     if (Status done = replay_segment(*first, expected_end(*first)); !done) return done;
   }
-  // Without any segment there is no place for a gap row; the first one to come begins after the loss.
+  // Without any segment there is no place for a gap row; the first one to come begins after the
+  // loss.
   if (next_ <= known_last()) take_gap({next_, known_last()});
   summary_.last_sequence = Sequence{next_.value - 1};
   const bool told = witness_ && witness_->last == summary_.last_sequence && last_checksum_;
@@ -170,7 +173,8 @@ Status Recovery::walk(Segment& segment, std::optional<Sequence> last) {
   SegmentReader reader = segment.reader();
   for (reader.seek(next_); reader.valid(); reader.next()) {
     const Sequence key = reader.key();
-    if (key < next_ || (last && key > *last)) return {ErrorCode::kDamaged, "segment: overlapping blocks"};
+    if (key < next_ || (last && key > *last))
+      return {ErrorCode::kDamaged, "segment: overlapping blocks"};
     const auto entry = reader.entry();
     if (!entry) return entry.error();
     if (key > next_) {

@@ -16,7 +16,8 @@ namespace capstan {
 struct Recovered {
   RecoverySummary summary;
   std::unique_ptr<StateDb> state;
-  std::uint64_t last_checksum = 0;  ///< Of the newest readable block; the next commit continues from it.
+  std::uint64_t last_checksum =
+      0;  ///< Of the newest readable block; the next commit continues from it.
 };
 
 /// Runs once. Source: FORMAT.md §7.

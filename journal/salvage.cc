@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 
-// RepairDB takes a full or failing disk for damage and goes on without what it could not write. This
-// remembers that it happened, so that a passing fault of the disk never costs a block.
+// RepairDB takes a full or failing disk for damage and goes on without what it could not write.
+// This remembers that it happened, so that a passing fault of the disk never costs a block.
 class FailureWatch final : public leveldb::EnvWrapper {
  public:
   explicit FailureWatch(leveldb::Env& target) : EnvWrapper(&target) {}
@@ -30,7 +30,8 @@ class FailureWatch final : public leveldb::EnvWrapper {
     if (made.ok()) *file = new WatchedFile(*this, *file);
     return made;
   }
-  leveldb::Status NewSequentialFile(const std::string& path, leveldb::SequentialFile** file) override {
+  leveldb::Status NewSequentialFile(const std::string& path,
+                                    leveldb::SequentialFile** file) override {
     return note(target()->NewSequentialFile(path, file));
   }
   leveldb::Status NewRandomAccessFile(const std::string& path,
@@ -45,7 +46,9 @@ class FailureWatch final : public leveldb::EnvWrapper {
   class WatchedFile final : public leveldb::WritableFile {
    public:
     WatchedFile(FailureWatch& watch, leveldb::WritableFile* file) : watch_(watch), file_(file) {}
-    leveldb::Status Append(const leveldb::Slice& data) override { return watch_.note(file_->Append(data)); }
+    leveldb::Status Append(const leveldb::Slice& data) override {
+      return watch_.note(file_->Append(data));
+    }
     leveldb::Status Close() override { return watch_.note(file_->Close()); }
     leveldb::Status Flush() override { return watch_.note(file_->Flush()); }
     leveldb::Status Sync() override { return watch_.note(file_->Sync()); }
@@ -70,7 +73,8 @@ class Rebuilder {
     return batch_.ApproximateSize() < kBatchBytes ? Status{} : flush();
   }
 
-  // Always synced: LevelDB loses the tail of a log at its rotation when syncs are mixed with others.
+  // Always synced: LevelDB loses the tail of a log at its rotation when syncs are mixed with
+  // others.
   Status flush() {
     Status written = target_.append(batch_);
     batch_.Clear();
@@ -138,7 +142,8 @@ Status repair(const DatabaseContext& context, const std::string& copy) {
   return checked(repaired, copy);
 }
 
-// A copy that is beyond repair yields nothing: that is a loss. A disk that fails meanwhile is an error.
+// A copy that is beyond repair yields nothing: that is a loss. A disk that fails meanwhile is an
+// error.
 Status take_from_copy(const DatabaseContext& context, const std::string& copy, Segment& target,
                       Sequence first, std::optional<Sequence> last) {
   DatabaseContext lenient = context;

@@ -1,5 +1,5 @@
-// Replaces a damaged segment by one that holds all of its blocks whose checksums prove them, and a gap
-// row for every range that is lost. The original is kept aside, untouched.
+// Replaces a damaged segment by one that holds all of its blocks whose checksums prove them, and a
+// gap row for every range that is lost. The original is kept aside, untouched.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,8 @@
 
 namespace capstan {
 
-/// Works on a copy until the replacement is complete and durable; a crash at any point loses nothing.
+/// Works on a copy until the replacement is complete and durable; a crash at any point loses
+/// nothing.
 ///
 /// `last`: where the segment ought to end; empty for the newest, where nobody knows.
 /// The path of the original. Errors: kIo. kUnsupportedVersion: a block is sound, but newer than us.

@@ -43,7 +43,8 @@ using SegmentEntry = std::variant<StoredBlock, Gap>;
 /// Thread: one at a time.
 class SegmentReader {
  public:
-  explicit SegmentReader(std::unique_ptr<leveldb::Iterator> entries) : entries_(std::move(entries)) {}
+  explicit SegmentReader(std::unique_ptr<leveldb::Iterator> entries)
+      : entries_(std::move(entries)) {}
 
   /// To the first entry at or after `base`.
   void seek(Sequence base);

@@ -106,7 +106,8 @@ void SegmentSet::close(Sequence first) {
   found->second.handle.reset();
 }
 
-// The new name makes the end of the segment one step: a half-destroyed one is never taken for damage.
+// The new name makes the end of the segment one step: a half-destroyed one is never taken for
+// damage.
 Status SegmentSet::destroy(Sequence first) {
   {
     const std::lock_guard lock(mutex_);

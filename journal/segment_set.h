@@ -32,7 +32,8 @@ class SegmentSet {
   /// The segment, opened when it is not. Errors: kNotFound: not in the set. kDamaged. kIo.
   [[nodiscard]] Result<std::shared_ptr<Segment>> get(Sequence first);
 
-  /// First sequence of the segment in whose range `sequence` lies; a dropped one's range is in none.
+  /// First sequence of the segment in whose range `sequence` lies; a dropped one's range is in
+  /// none.
   [[nodiscard]] std::optional<Sequence> find(Sequence sequence) const;
 
   /// Creates the segment and makes it the newest. Errors: kIo.

@@ -27,8 +27,8 @@ leveldb::Slice slice_of(const ByteBuffer& bytes) {
   return {text.data(), text.size()};
 }
 
-// One such key exists at a time: each checkpoint writes its own and deletes that of its predecessor.
-// A write that LevelDB lost in silence leaves one too many behind.
+// One such key exists at a time: each checkpoint writes its own and deletes that of its
+// predecessor. A write that LevelDB lost in silence leaves one too many behind.
 std::string seal_key(std::uint64_t checkpoint) {
   const SequenceKey number(Sequence{checkpoint});
   return kSealKind + std::string(number.octets, sizeof number.octets);
@@ -112,7 +112,8 @@ Status StateDb::check() {
 Status StateDb::rows(const std::function<Status(Bytes, Bytes)>& row) const {
   const std::unique_ptr<leveldb::Iterator> at(database_->NewIterator(checked_reads()));
   for (at->Seek({&kRowKind, 1}); at->Valid() && at->key().starts_with({&kRowKind, 1}); at->Next()) {
-    if (Status taken = row(bytes_of(at->key()).subspan(1), bytes_of(at->value())); !taken) return taken;
+    if (Status taken = row(bytes_of(at->key()).subspan(1), bytes_of(at->value())); !taken)
+      return taken;
   }
   return checked(at->status(), path_);
 }

@@ -17,7 +17,7 @@ namespace capstan {
 struct StateMark {
   std::uint64_t checkpoint = 0;  ///< 1, 2, 3 …; 0 when there was none yet.
   Sequence applied;
-  CommitNumber last_commit;      ///< Durable when the checkpoint was taken.
+  CommitNumber last_commit;  ///< Durable when the checkpoint was taken.
   std::uint64_t id_time_ceiling_ns = 0;
 };
 
@@ -26,7 +26,8 @@ class StateDb {
  public:
   /// Opens or creates, and checks every row.
   ///
-  /// Errors: kDamaged: a checksum does not hold, or a whole checkpoint is missing. kUnsupportedVersion. kIo.
+  /// Errors: kDamaged: a checksum does not hold, or a whole checkpoint is missing.
+  /// kUnsupportedVersion. kIo.
   [[nodiscard]] static Result<std::unique_ptr<StateDb>> open(const DatabaseContext& context,
                                                              const std::string& path);
   ~StateDb();

@@ -25,7 +25,8 @@ namespace capstan {
 
 namespace {
 
-// Shared by all segments; reads of blocks do not fill it, so that it holds little but LevelDB's own.
+// Shared by all segments; reads of blocks do not fill it, so that it holds little but LevelDB's
+// own.
 constexpr std::size_t kCacheBytes = std::size_t{1} << 20;
 
 Result<std::unique_ptr<WitnessFile>> open_witness(JournalEnv& env, const DataPaths& paths,

@@ -67,7 +67,8 @@ class JobQueue {
   bool closed_ = false;
 };
 
-/// Results for the core. The eventfd is written on the step from none to some, read on the way back.
+/// Results for the core. The eventfd is written on the step from none to some, read on the way
+/// back.
 class Outbox {
  public:
   Outbox() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { CAPSTAN_CHECK(fd_ >= 0); }

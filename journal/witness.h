@@ -28,10 +28,12 @@ inline constexpr std::size_t kWitnessBytes = 64;
 using WitnessImage = std::array<std::uint8_t, kWitnessBytes>;
 
 [[nodiscard]] WitnessImage encode_witness(const Witness& witness);
-/// Empty when the bytes are not a whole witness: an unsynced file may have any content after a power cut.
+/// Empty when the bytes are not a whole witness: an unsynced file may have any content after a
+/// power cut.
 [[nodiscard]] std::optional<Witness> decode_witness(Bytes bytes);
 
-/// Where the witness is kept. Never synced: after a power cut it may be older than the WAL, or gone.
+/// Where the witness is kept. Never synced: after a power cut it may be older than the WAL, or
+/// gone.
 class WitnessFile {
  public:
   virtual ~WitnessFile() = default;
@@ -44,6 +46,7 @@ class WitnessFile {
 [[nodiscard]] Result<std::unique_ptr<WitnessFile>> open_disk_witness(const std::string& path);
 
 /// For an Env, which cannot overwrite in place: a new file, renamed over the old one.
-[[nodiscard]] std::unique_ptr<WitnessFile> make_env_witness(JournalEnv& env, const std::string& path);
+[[nodiscard]] std::unique_ptr<WitnessFile> make_env_witness(JournalEnv& env,
+                                                            const std::string& path);
 
 }  // namespace capstan

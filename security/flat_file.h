@@ -24,8 +24,8 @@ template <typename T>
   for (const TomlEntry& entry : document.sections.front().entries) {
     if (entry.key != key) continue;
     if (const T* value = std::get_if<T>(&entry.value)) return value;
-    problems.push_back(toml_problem(file, entry.value_place,
-                                    in_quotes(key) + " must be " + std::string(kind)));
+    problems.push_back(
+        toml_problem(file, entry.value_place, in_quotes(key) + " must be " + std::string(kind)));
     return nullptr;
   }
   problems.push_back(file.string() + ": " + in_quotes(key) + " is missing");

@@ -54,8 +54,8 @@ std::string in_quotes(std::string_view text) {
 Result<TomlDocument> parse_toml(std::string_view text, const std::filesystem::path& file) {
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
-    return {ErrorCode::kBadConfig, toml_problem(file, place_of(parsed.error().source()),
-                                                parsed.error().description())};
+    return {ErrorCode::kBadConfig,
+            toml_problem(file, place_of(parsed.error().source()), parsed.error().description())};
   }
   TomlDocument document;
   document.sections.push_back({"", {1, 1}, {}});

@@ -122,8 +122,8 @@ ZapReply answer_zap(std::span<const Bytes> frames, const CredentialSnapshot& cre
 
 std::array<ByteBuffer, 6> encode_zap_reply(const ZapReply& reply) {
   const auto status = std::to_string(static_cast<unsigned>(reply.status));
-  return {to_buffer(kVersion),      reply.request_id,         to_buffer(status),
-          to_buffer(reply.text),    to_buffer(reply.user_id), reply.metadata};
+  return {to_buffer(kVersion),   reply.request_id,         to_buffer(status),
+          to_buffer(reply.text), to_buffer(reply.user_id), reply.metadata};
 }
 
 void append_zmtp_property(ByteBuffer& to, std::string_view name, Bytes value) {

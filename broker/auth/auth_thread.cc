@@ -105,8 +105,7 @@ class AuthThread::Handler {
       frame.rebuild();
       static_cast<void>(socket_.recv(frame, zmq::recv_flags::none));
     }
-    reply_ =
-        answer_zap(views(), *credentials_.current(), encryption_, random_routing_identity());
+    reply_ = answer_zap(views(), *credentials_.current(), encryption_, random_routing_identity());
     return true;
   }
 
@@ -124,8 +123,7 @@ class AuthThread::Handler {
     const std::array<ByteBuffer, 6> frames = encode_zap_reply(reply_);
     for (std::size_t i = 0; i < frames.size(); ++i) {
       const bool last = i + 1 == frames.size();
-      socket_.send(zmq::buffer(frames[i]),
-                   last ? zmq::send_flags::none : zmq::send_flags::sndmore);
+      socket_.send(zmq::buffer(frames[i]), last ? zmq::send_flags::none : zmq::send_flags::sndmore);
     }
   }
 

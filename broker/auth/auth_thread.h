@@ -27,8 +27,9 @@ class AuthThread {
   /// When this returns ok, the handler is bound. `context` and `credentials` outlive it.
   ///
   /// Errors: kAlreadyExists: this context has a handler; kIo: libzmq or the system.
-  [[nodiscard]] static Result<std::unique_ptr<AuthThread>> start(
-      zmq::context_t& context, const CredentialStore& credentials, Encryption encryption);
+  [[nodiscard]] static Result<std::unique_ptr<AuthThread>> start(zmq::context_t& context,
+                                                                 const CredentialStore& credentials,
+                                                                 Encryption encryption);
 
   AuthThread(const AuthThread&) = delete;
   AuthThread& operator=(const AuthThread&) = delete;

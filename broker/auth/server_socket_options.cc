@@ -25,12 +25,10 @@ struct NumberSetting {
 //   HEARTBEAT_TTL how long the peer waits for us; above 65,535 ms it would wrap;
 //   BACKLOG       all agents of a site come back at once after a restart.
 constexpr NumberSetting kSettings[] = {
-    {ZMQ_ROUTER_MANDATORY, 1},      {ZMQ_ROUTER_HANDOVER, 0},
-    {ZMQ_HANDSHAKE_IVL, 5'000},     {ZMQ_HEARTBEAT_IVL, 2'000},
-    {ZMQ_HEARTBEAT_TIMEOUT, 6'000}, {ZMQ_HEARTBEAT_TTL, 10'000},
-    {ZMQ_TCP_KEEPALIVE, 1},         {ZMQ_TCP_KEEPALIVE_IDLE, 60},
-    {ZMQ_TCP_KEEPALIVE_INTVL, 10},  {ZMQ_TCP_KEEPALIVE_CNT, 3},
-    {ZMQ_BACKLOG, 4'096},           {ZMQ_LINGER, 0},
+    {ZMQ_ROUTER_MANDATORY, 1},  {ZMQ_ROUTER_HANDOVER, 0},       {ZMQ_HANDSHAKE_IVL, 5'000},
+    {ZMQ_HEARTBEAT_IVL, 2'000}, {ZMQ_HEARTBEAT_TIMEOUT, 6'000}, {ZMQ_HEARTBEAT_TTL, 10'000},
+    {ZMQ_TCP_KEEPALIVE, 1},     {ZMQ_TCP_KEEPALIVE_IDLE, 60},   {ZMQ_TCP_KEEPALIVE_INTVL, 10},
+    {ZMQ_TCP_KEEPALIVE_CNT, 3}, {ZMQ_BACKLOG, 4'096},           {ZMQ_LINGER, 0},
 };
 
 /// Sets options until one fails, and remembers which.

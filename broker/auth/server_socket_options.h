@@ -18,8 +18,8 @@ inline constexpr std::int64_t kCurveFrameOverheadBytes = 33;
 
 /// What happens when libzmq finds no ZAP handler.
 enum class ZapEnforcement {
-  kRefuse,              ///< The connection ends.
-  kFailOpenForTest,     ///< libzmq's own default: whoever comes is let in.
+  kRefuse,           ///< The connection ends.
+  kFailOpenForTest,  ///< libzmq's own default: whoever comes is let in.
 };
 
 struct ServerSecurity {

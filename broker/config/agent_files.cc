@@ -40,8 +40,8 @@ Result<Admission> add_agent(const Layout& layout, std::string_view name,
 
   const fs::path key_path = layout.agent_key(name);
   // Two of us at the same time: one of them gets kAlreadyExists here.
-  Status written = write_key_file(
-      key_path, {admission.name, pair.public_key, std::move(pair.secret_key)});
+  Status written =
+      write_key_file(key_path, {admission.name, pair.public_key, std::move(pair.secret_key)});
   if (!written) return written.error();
   if (file == AdmissionFile::kLeaveToHub) return admission;
 

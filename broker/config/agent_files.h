@@ -12,8 +12,8 @@
 namespace capstan {
 
 enum class AdmissionFile {
-  kWrite,        ///< No hub is running: agents/NAME is written here.
-  kLeaveToHub,   ///< A running hub will be told, and writes it itself.
+  kWrite,       ///< No hub is running: agents/NAME is written here.
+  kLeaveToHub,  ///< A running hub will be told, and writes it itself.
 };
 
 /// Makes keys/NAME.key and the admission that goes with it.

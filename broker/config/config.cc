@@ -23,8 +23,8 @@ struct ByteUnit {
   std::uint64_t bytes;
 };
 
-constexpr ByteUnit kByteUnits[] = {{"TiB", 1ULL << 40}, {"GiB", 1ULL << 30},
-                                   {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}};
+constexpr ByteUnit kByteUnits[] = {
+    {"TiB", 1ULL << 40}, {"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}};
 
 /// "256 MiB", or "256MiB"; empty when it is anything else, or more than 64 bits.
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {
@@ -67,14 +67,13 @@ void set_default(Config& config, const Option& option) {
 /// The default as it is written in a file.
 std::string value_text(const Option& option) {
   return std::visit(
-      Overloaded{
-          [](const TextOption& kind) { return in_quotes(kind.value); },
-          [](const FlagOption& kind) { return std::string(kind.value ? "true" : "false"); },
-          [&](const NumberOption& kind) {
-            const std::string text = number_text(kind.value, option.unit);
-            return text.ends_with("iB") ? in_quotes(text) : text;
-          },
-          [](const LevelOption& kind) { return in_quotes(log_level_text(kind.value)); }},
+      Overloaded{[](const TextOption& kind) { return in_quotes(kind.value); },
+                 [](const FlagOption& kind) { return std::string(kind.value ? "true" : "false"); },
+                 [&](const NumberOption& kind) {
+                   const std::string text = number_text(kind.value, option.unit);
+                   return text.ends_with("iB") ? in_quotes(text) : text;
+                 },
+                 [](const LevelOption& kind) { return in_quotes(log_level_text(kind.value)); }},
       option.kind);
 }
 
@@ -89,18 +88,17 @@ std::string level_list() {
 
 /// What may be written, for the documentation and for problems.
 std::string range_text(const Option& option) {
-  return std::visit(
-      Overloaded{[](const TextOption&) { return std::string("text between quotes"); },
-                 [](const FlagOption&) { return std::string("true or false"); },
-                 [&](const NumberOption& kind) {
-                   std::string text = number_text(kind.least, option.unit) + " to " +
-                                      number_text(kind.most, option.unit);
-                   const bool sized = option.unit == kBytesUnit;
-                   return sized ? text + ", also as a plain number of bytes"
-                                : text + " " + std::string(option.unit);
-                 },
-                 [](const LevelOption&) { return "one of " + level_list(); }},
-      option.kind);
+  return std::visit(Overloaded{[](const TextOption&) { return std::string("text between quotes"); },
+                               [](const FlagOption&) { return std::string("true or false"); },
+                               [&](const NumberOption& kind) {
+                                 std::string text = number_text(kind.least, option.unit) + " to " +
+                                                    number_text(kind.most, option.unit);
+                                 const bool sized = option.unit == kBytesUnit;
+                                 return sized ? text + ", also as a plain number of bytes"
+                                              : text + " " + std::string(option.unit);
+                               },
+                               [](const LevelOption&) { return "one of " + level_list(); }},
+                    option.kind);
 }
 
 /// Puts the value into its field; false when it is of the wrong type or out of its bounds.
@@ -108,36 +106,37 @@ bool set_value(Config& config, const Option& option, const TomlValue& value) {
   const auto* text = std::get_if<std::string>(&value);
   const auto* flag = std::get_if<bool>(&value);
   const auto* number = std::get_if<std::int64_t>(&value);
-  return std::visit(
-      Overloaded{[&](const TextOption& kind) {
-                   if (text == nullptr || text->empty()) return false;
-                   kind.field(config) = *text;
-                   return true;
-                 },
-                 [&](const FlagOption& kind) {
-                   if (flag == nullptr) return false;
-                   kind.field(config) = *flag;
-                   return true;
-                 },
-                 [&](const NumberOption& kind) {
-                   std::optional<std::uint64_t> given;
-                   if (number != nullptr && *number >= 0) {
-                     given = static_cast<std::uint64_t>(*number);
-                   }
-                   if (text != nullptr && option.unit == kBytesUnit) given = parse_bytes(*text);
-                   if (!given || *given < kind.least || *given > kind.most) return false;
-                   kind.field(config) = *given;
-                   return true;
-                 },
-                 [&](const LevelOption& kind) {
-                   for (const LogLevel level : kLogLevels) {
-                     if (text == nullptr || *text != log_level_text(level)) continue;
-                     kind.field(config) = level;
-                     return true;
-                   }
-                   return false;
-                 }},
-      option.kind);
+  return std::visit(Overloaded{[&](const TextOption& kind) {
+                                 if (text == nullptr || text->empty()) return false;
+                                 kind.field(config) = *text;
+                                 return true;
+                               },
+                               [&](const FlagOption& kind) {
+                                 if (flag == nullptr) return false;
+                                 kind.field(config) = *flag;
+                                 return true;
+                               },
+                               [&](const NumberOption& kind) {
+                                 std::optional<std::uint64_t> given;
+                                 if (number != nullptr && *number >= 0) {
+                                   given = static_cast<std::uint64_t>(*number);
+                                 }
+                                 if (text != nullptr && option.unit == kBytesUnit)
+                                   given = parse_bytes(*text);
+                                 if (!given || *given < kind.least || *given > kind.most)
+                                   return false;
+                                 kind.field(config) = *given;
+                                 return true;
+                               },
+                               [&](const LevelOption& kind) {
+                                 for (const LogLevel level : kLogLevels) {
+                                   if (text == nullptr || *text != log_level_text(level)) continue;
+                                   kind.field(config) = level;
+                                   return true;
+                                 }
+                                 return false;
+                               }},
+                    option.kind);
 }
 
 std::vector<std::string_view> section_names() {
@@ -208,8 +207,8 @@ class Reader {
       return;
     }
     if (option_names(section.name).empty()) {
-      tell(section.place, "unknown section [" + section.name + "]" +
-                              suggestion(section.name, section_names()));
+      tell(section.place,
+           "unknown section [" + section.name + "]" + suggestion(section.name, section_names()));
       return;
     }
     for (const TomlEntry& entry : section.entries) read_entry(section.name, entry);
@@ -218,8 +217,7 @@ class Reader {
   void tell_outside(const TomlEntry& entry) {
     for (const std::string_view section : section_names()) {
       if (find_option(section, entry.key) == nullptr) continue;
-      tell(entry.key_place,
-           in_quotes(entry.key) + " belongs under [" + std::string(section) + "]");
+      tell(entry.key_place, in_quotes(entry.key) + " belongs under [" + std::string(section) + "]");
       return;
     }
     tell(entry.key_place,

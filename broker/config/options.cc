@@ -9,15 +9,14 @@ constexpr std::uint64_t kGiB = 1024 * kMiB;
 constexpr std::uint64_t kTiB = 1024 * kGiB;
 
 // A field of Config by its path.
-#define CAPSTAN_FIELD(path) [](Config & config) -> decltype((config.path)) { return config.path; }
+#define CAPSTAN_FIELD(path) [](Config& config) -> decltype((config.path)) { return config.path; }
 
 constexpr Option kOptions[] = {
     {"listen", "endpoint", "", Reload::kAtRestart,
      TextOption{"tcp://127.0.0.1:7450", CAPSTAN_FIELD(listen.endpoint)},
      "Where agents connect to: tcp://ADDRESS:PORT, with * for every address, or ipc://PATH."},
 
-    {"security", "curve", "", Reload::kAtRestart,
-     FlagOption{true, CAPSTAN_FIELD(security.curve)},
+    {"security", "curve", "", Reload::kAtRestart, FlagOption{true, CAPSTAN_FIELD(security.curve)},
      "Encrypt, and admit only the keys in agents/. Without it nobody is told apart, so the "
      "endpoint must be on loopback or ipc."},
     {"security", "insecure", "", Reload::kAtRestart,
@@ -49,8 +48,8 @@ constexpr Option kOptions[] = {
      "The same bound in bytes."},
 
     {"send", "window_envelopes", "envelopes", Reload::kAtRestart,
-     NumberOption{16'384, 64, 65'535, CAPSTAN_FIELD(send.window_envelopes)},
-     "What one connection may have sent without an answer yet."},
+     NumberOption{16'384, 64, 16'384, CAPSTAN_FIELD(send.window_envelopes)},
+     "What one session of an agent may have sent without an answer yet."},
     {"send", "window_bytes", kBytesUnit, Reload::kAtRestart,
      NumberOption{4 * kMiB, kMiB, 64 * kMiB, CAPSTAN_FIELD(send.window_bytes)},
      "The same bound in bytes."},

@@ -78,9 +78,9 @@ Result<std::string> read_endpoint(const Layout& layout) {
   std::ifstream file(layout.endpoint());
   std::string endpoint;
   if (!std::getline(file, endpoint) || endpoint.empty()) {
-    return {ErrorCode::kUnavailable, "no hub has listened on the folder " +
-                                         layout.directory.string() + " yet; start one with `capstand --dir " +
-                                         layout.directory.string() + "`"};
+    return {ErrorCode::kUnavailable,
+            "no hub has listened on the folder " + layout.directory.string() +
+                " yet; start one with `capstand --dir " + layout.directory.string() + "`"};
   }
   return endpoint;
 }

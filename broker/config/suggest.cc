@@ -28,8 +28,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string_view closest_word(std::string_view word,
-                              std::span<const std::string_view> candidates) {
+std::string_view closest_word(std::string_view word, std::span<const std::string_view> candidates) {
   if (word.size() > kWordLengthMax) return {};
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;

@@ -93,8 +93,7 @@ void settle_acknowledged(Core& core) {
     record.bytes = std::exchange(inbox->unsaved_bytes, 0);
     record.intervals.swap(inbox->unsaved);
     add_record(core, record);
-    core.building.settled_floors.emplace_back(inbox,
-                                              Position{inbox->mailbox->settled.floor()});
+    core.building.settled_floors.emplace_back(inbox, Position{inbox->mailbox->settled.floor()});
   }
   core.with_unsaved.clear();
   core.oldest_unsaved_ns = 0;

@@ -14,9 +14,8 @@ ErrorCode check_sender(Core& core, const BatchItem& item) {
   // Zero leaves it to the hub to fill in; anything else must be the session's own agent.
   if (sender.is_zero() || sender == item.session->agent) return ErrorCode::kOk;
   ++core.counters.refused_identity;
-  core.audit("access_denied", "key=" + item.session->connection->identity.name +
-                                  " session_agent=" + item.session->agent.hex() +
-                                  " claimed_sender=" + sender.hex());
+  core.audit("access_denied", "key=" + item.session->connection->identity.name + " session_agent=" +
+                                  item.session->agent.hex() + " claimed_sender=" + sender.hex());
   return ErrorCode::kAccessDenied;
 }
 

@@ -18,7 +18,9 @@ enum class Legal : std::uint8_t { kNever, kAlways, kAfterHello };
 constexpr std::array<Legal, 16> kLegal = [] {
   std::array<Legal, 16> legal{};
   legal.fill(Legal::kNever);
-  const auto set = [&](FrameType type, Legal when) { legal[static_cast<std::size_t>(type)] = when; };
+  const auto set = [&](FrameType type, Legal when) {
+    legal[static_cast<std::size_t>(type)] = when;
+  };
   set(FrameType::kHello, Legal::kAlways);
   set(FrameType::kBye, Legal::kAlways);
   set(FrameType::kAttach, Legal::kAfterHello);
@@ -28,12 +30,6 @@ constexpr std::array<Legal, 16> kLegal = [] {
   set(FrameType::kRequest, Legal::kAfterHello);
   return legal;
 }();
-
-void refuse_frame(Core& core, Connection& connection, std::uint8_t type, ErrorCode code,
-                  std::string message) {
-  ++core.counters.refused_frames;
-  core.reply(connection, ErrorFrame{0, static_cast<FrameType>(type), 0, code, std::move(message)});
-}
 
 void respond(Core& core, Connection& connection, std::uint64_t request_id, const Error& error) {
   core.reply(connection, Response{request_id, error.code, error.context, {}});
@@ -48,9 +44,8 @@ Result<AgentId> authorize_attach(Core& core, const Connection& connection,
                                  const std::string& name) {
   const auto& globs = connection.identity.names;
   const bool named = connection.any_key ||
-                     std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-                       return name_matches(glob, name);
-                     });
+                     std::any_of(globs.begin(), globs.end(),
+                                 [&](const std::string& glob) { return name_matches(glob, name); });
   if (!named) return denied(name);
   if (connection.any_key && core.state.find_agent(name) == nullptr) return denied(name);
   return create_agent(core, name, connection.identity);
@@ -69,17 +64,16 @@ void set_start(const Core& core, Session& session, const Since& since) {
       break;
   }
   const std::deque<MailRun>& runs = session.inbox->mailbox->runs;
-  auto after = std::upper_bound(
-      runs.begin(), runs.end(), session.after,
-      [](Sequence sequence, const MailRun& run) { return sequence < run.block; });
+  auto after =
+      std::upper_bound(runs.begin(), runs.end(), session.after,
+                       [](Sequence sequence, const MailRun& run) { return sequence < run.block; });
   if (after != runs.begin()) --after;
   if (after != runs.end()) session.next_position = after->first;
 }
 
 void supersede(Core& core, Session& old) {
-  core.reply(*old.connection,
-             ErrorFrame{old.id, FrameType::kNone, 0, ErrorCode::kSuperseded,
-                        "another receiving session of this agent was opened"});
+  core.reply(*old.connection, ErrorFrame{old.id, FrameType::kNone, 0, ErrorCode::kSuperseded,
+                                         "another receiving session of this agent was opened"});
   core.audit("superseded", "agent=" + old.agent.hex());
   end_session(core, old);
 }
@@ -170,8 +164,7 @@ void handle(Core& core, Connection& connection, const Attach& attach) {
   ParamMap result;
   result.set("agent_id", ByteBuffer(id.bytes.begin(), id.bytes.end()));
   result.set("floor", *floor);
-  core.reply(connection,
-             Response{attach.request_id, ErrorCode::kOk, {}, encode_params(result)});
+  core.reply(connection, Response{attach.request_id, ErrorCode::kOk, {}, encode_params(result)});
   // The first delivery must not overtake the answer.
   if (core.uncommitted()) {
     CommitConsequences& answer = core.consequences();
@@ -207,6 +200,12 @@ template <typename HubFrame>
 void handle(Core&, Connection&, const HubFrame&) {}
 
 }  // namespace
+
+void refuse_frame(Core& core, Connection& connection, std::uint8_t type, ErrorCode code,
+                  std::string message) {
+  ++core.counters.refused_frames;
+  core.reply(connection, ErrorFrame{0, static_cast<FrameType>(type), 0, code, std::move(message)});
+}
 
 void handle_control(Core& core, Connection& connection, std::uint8_t type, Bytes frame) {
   const Legal legal = type < kLegal.size() ? kLegal[type] : Legal::kNever;

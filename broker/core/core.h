@@ -56,24 +56,24 @@ struct Session {
   std::uint64_t expected = 1;  ///< Lowest number that this session has not presented yet.
   OpenNumbers open_numbers;
   SendWindow unaccepted;
-  ChannelId last_channel;          ///< Route of the last envelope; senders repeat themselves.
+  ChannelId last_channel;  ///< Route of the last envelope; senders repeat themselves.
   Mailbox* last_mailbox = nullptr;
 
   // Receiving.
   Inbox* inbox = nullptr;
-  Sequence after;                 ///< Envelopes up to here are not this session's.
-  Position next_position{1};      ///< First position not yet looked at.
+  Sequence after;             ///< Envelopes up to here are not this session's.
+  Position next_position{1};  ///< First position not yet looked at.
   std::uint64_t next_delivery = 1;
   std::uint64_t first_in_flight = 1;  ///< Delivery number of `in_flight.front()`.
   std::deque<InFlight> in_flight;
   std::uint64_t in_flight_bytes = 0;
   std::uint64_t credit_until = 0;
   std::uint64_t credit_bytes = 0;
-  CommitNumber opens_with;        ///< The commit whose release answers the attach.
-  bool ready = false;             ///< Stands in Core::ready.
-  bool reading = false;           ///< Waits for a ReadDone or for a free read.
+  CommitNumber opens_with;  ///< The commit whose release answers the attach.
+  bool ready = false;       ///< Stands in Core::ready.
+  bool reading = false;     ///< Waits for a ReadDone or for a free read.
   std::deque<SharedBlock> read_ahead;
-  SharedBlock scan_block;         ///< Where the scan stands, so that it goes on and not over.
+  SharedBlock scan_block;  ///< Where the scan stands, so that it goes on and not over.
   std::size_t scan_offset = 0;
   Sequence scan_sequence;
 };
@@ -95,10 +95,10 @@ struct Inbox {
   AgentId agent;
   Mailbox* mailbox = nullptr;
   Session* receiver = nullptr;
-  Position delivered_up_to;         ///< Highest position ever sent to a receiver by this process.
-  std::vector<Interval> unsaved;    ///< Acknowledged, not yet in a commit.
+  Position delivered_up_to;       ///< Highest position ever sent to a receiver by this process.
+  std::vector<Interval> unsaved;  ///< Acknowledged, not yet in a commit.
   std::uint64_t unsaved_bytes = 0;
-  Position durable_floor;           ///< Everything up to it is settled on disk.
+  Position durable_floor;  ///< Everything up to it is settled on disk.
 };
 
 /// Counters for `status`.

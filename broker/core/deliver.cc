@@ -29,9 +29,9 @@ bool has_credit(const Session& session) {
 /// The run that holds the session's next position or, when that was settled, the first above it.
 const MailRun* next_run(const Core& core, const Session& session) {
   const std::deque<MailRun>& runs = session.inbox->mailbox->runs;
-  const auto at = std::lower_bound(
-      runs.begin(), runs.end(), session.next_position,
-      [](const MailRun& run, Position position) { return run.last() < position; });
+  const auto at =
+      std::lower_bound(runs.begin(), runs.end(), session.next_position,
+                       [](const MailRun& run, Position position) { return run.last() < position; });
   if (at == runs.end() || at->block > core.committed) return nullptr;
   return &*at;
 }
@@ -53,9 +53,9 @@ void request_read(Core& core, Session& session) {
     return;
   }
   const std::deque<MailRun>& runs = session.inbox->mailbox->runs;
-  auto at = std::lower_bound(
-      runs.begin(), runs.end(), session.next_position,
-      [](const MailRun& run, Position position) { return run.last() < position; });
+  auto at =
+      std::lower_bound(runs.begin(), runs.end(), session.next_position,
+                       [](const MailRun& run, Position position) { return run.last() < position; });
   ReadBlocks read{core.next_read, {}};
   for (; at != runs.end() && read.bases.size() < kBlocksPerReadMax; ++at) {
     if (at->block > core.committed || core.cache.find(at->block) != nullptr) break;

@@ -29,13 +29,14 @@ Answer list_agents(Core& core, Connection&, const Request&, const ParamMap&) {
   std::vector<ParamMap> agents;
   for (const auto& [id, agent] : core.state.agents()) {
     const Inbox& inbox = core.inbox_of(id);
-    agents.push_back(ParamMap()
-                         .set("name", agent.name)
-                         .set("agent_id", id_bytes(id))
-                         .set("role", std::string(agent.role == AgentRole::kAdmin ? "admin" : "agent"))
-                         .set("receiving", inbox.receiver != nullptr)
-                         .set("pending", inbox.mailbox->pending())
-                         .set("pending_bytes", inbox.mailbox->pending_bytes));
+    agents.push_back(
+        ParamMap()
+            .set("name", agent.name)
+            .set("agent_id", id_bytes(id))
+            .set("role", std::string(agent.role == AgentRole::kAdmin ? "admin" : "agent"))
+            .set("receiving", inbox.receiver != nullptr)
+            .set("pending", inbox.mailbox->pending())
+            .set("pending_bytes", inbox.mailbox->pending_bytes));
   }
   std::sort(agents.begin(), agents.end(),
             [](const ParamMap& a, const ParamMap& b) { return a.text("name") < b.text("name"); });
@@ -193,8 +194,8 @@ void take_keys(Core& core, const std::vector<AdmittedKey>& keys) {
     for (const std::string& name : key.names) {
       if (!check_agent_name(name)) continue;
       if (const auto created = create_agent(core, name, key); !created) {
-        core.audit("name_conflict", "key=" + key.name + " name=" + name +
-                                        " error=" + created.error().text());
+        core.audit("name_conflict",
+                   "key=" + key.name + " name=" + name + " error=" + created.error().text());
       }
     }
   }

@@ -21,13 +21,6 @@ std::size_t take_sends(Core& core, const Validated& validated, std::size_t begin
   return authorized.end();
 }
 
-void refuse_frame(Core& core, Connection& connection, std::uint8_t type, ErrorCode code,
-                  std::string message) {
-  ++core.counters.refused_frames;
-  core.reply(connection,
-             ErrorFrame{0, static_cast<FrameType>(type), 0, code, std::move(message)});
-}
-
 }  // namespace
 
 void run_pipeline(Core& core, Connection& connection, Bytes body, Batch& scratch) {

@@ -17,8 +17,9 @@ void PositionSet::add(std::uint64_t first, std::uint64_t last) {
     return;
   }
   // All spans that touch first … last melt into one.
-  const auto begin = std::lower_bound(spans_.begin(), spans_.end(), first,
-                                      [](const Span& s, std::uint64_t n) { return s.last + 1 < n; });
+  const auto begin =
+      std::lower_bound(spans_.begin(), spans_.end(), first,
+                       [](const Span& s, std::uint64_t n) { return s.last + 1 < n; });
   auto end = begin;
   Span merged{first, last};
   while (end != spans_.end() && end->first <= last + 1) {

@@ -14,16 +14,17 @@ void Producer::settle(std::uint64_t number, const EnvelopeId& id, Sequence seque
   last_used_ = std::max(last_used_, sequence);
   if (!runs_.empty()) {
     Run& last = runs_.back();
-    const bool continues = number == last.first + last.count &&
-                           id == (last.first_id.is_zero() ? last.first_id
-                                                          : last.first_id.plus(last.count));
+    const bool continues =
+        number == last.first + last.count &&
+        id == (last.first_id.is_zero() ? last.first_id : last.first_id.plus(last.count));
     if (continues) {
       ++last.count;
       return;
     }
   }
-  const auto after = std::upper_bound(runs_.begin(), runs_.end(), number,
-                                      [](std::uint64_t n, const Run& run) { return n < run.first; });
+  const auto after =
+      std::upper_bound(runs_.begin(), runs_.end(), number,
+                       [](std::uint64_t n, const Run& run) { return n < run.first; });
   runs_.insert(after, Run{number, 1, id});
   // A client has at most one window of numbers that it may still ask about.
   const std::uint64_t newest = runs_.back().first + runs_.back().count;

@@ -117,9 +117,8 @@ void record_gap(Core& core, const Gap& gap) {
   core.audit("gap", "first=" + std::to_string(gap.first.value) +
                         " last=" + std::to_string(gap.last.value));
   std::vector<SettledRecord> settled = core.state.settled_by_gap(gap);
-  std::sort(settled.begin(), settled.end(), [](const SettledRecord& a, const SettledRecord& b) {
-    return a.channel < b.channel;
-  });
+  std::sort(settled.begin(), settled.end(),
+            [](const SettledRecord& a, const SettledRecord& b) { return a.channel < b.channel; });
   for (const SettledRecord& record : settled) add_record(core, record);
 }
 

@@ -63,8 +63,8 @@ void expire_leases(Core& core) {
   std::sort(silent.begin(), silent.end());  // The same order in every build.
   for (const ConnectionId& id : silent) {
     Connection& connection = *core.find_connection(id);
-    core.output(connection).write(
-        Bye{ErrorCode::kLeaseExpired, "nothing was heard for longer than the lease"});
+    core.output(connection)
+        .write(Bye{ErrorCode::kLeaseExpired, "nothing was heard for longer than the lease"});
     close_peer(core, id);
     core.effects->push_back(Evict{id});
   }

@@ -43,6 +43,9 @@ void end_session(Core& core, Session& session);
 void expire_leases(Core& core);
 
 // control.cc
+/// Answers a frame that is no send with a typed error; the connection lives on.
+void refuse_frame(Core& core, Connection& connection, std::uint8_t type, ErrorCode code,
+                  std::string message);
 /// Handles a frame of any type but send and receipt.
 void handle_control(Core& core, Connection& connection, std::uint8_t type, Bytes frame);
 

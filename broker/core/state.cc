@@ -41,8 +41,8 @@ Status State::apply(const RecordView& record, Sequence block) {
       const auto view = parse_envelope(envelope->envelope);
       if (!view) return damaged(record);
       const ChannelId channel = view->channel_id();
-      apply_envelope(owner_of_mailbox(channel), mailboxes_[channel], *envelope,
-                     view->envelope_id(), view->sender_id(), record.sequence, block);
+      apply_envelope(owner_of_mailbox(channel), mailboxes_[channel], *envelope, view->envelope_id(),
+                     view->sender_id(), record.sequence, block);
       return {};
     }
     case RecordType::kAgent: {
@@ -160,7 +160,8 @@ Producer& State::producer(const ProducerId& id) {
   if (epochs.size() == kProducersPerAgentMax) {
     const auto longest_unused =
         std::min_element(epochs.begin(), epochs.end(), [&](std::uint64_t a, std::uint64_t b) {
-          return producers_.at({id.agent, a}).last_used() < producers_.at({id.agent, b}).last_used();
+          return producers_.at({id.agent, a}).last_used() <
+                 producers_.at({id.agent, b}).last_used();
         });
     const ProducerId forgotten{id.agent, *longest_unused};
     deleted_keys_.push_back(producer_key(forgotten));

@@ -2,9 +2,9 @@
 //
 //   'A' agent id            → the payload of an agent record
 //   'M' channel id          → next, pending bytes, settled floor, settled spans
-//   'R' channel id, first   → part of the block index: runs whose first position is `first` or above
-//   'P' agent id, epoch     → settled floor and spans, last use, runs of numbers and ids
-//   'S' first sequence      → segment state
+//   'R' channel id, first   → part of the block index: runs whose first position is `first` or
+//   above 'P' agent id, epoch     → settled floor and spans, last use, runs of numbers and ids 'S'
+//   first sequence      → segment state
 #include <algorithm>
 
 #include "capstan/base/cursor.h"

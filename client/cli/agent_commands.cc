@@ -95,9 +95,8 @@ int run_agent_add(const CommonOptions& common, const AgentAddOptions& options) {
                                               "`, or name it with --dir"});
   }
   const bool running = !common.endpoint.empty() || hub_is_running(layout);
-  const auto admission =
-      add_agent(layout, options.name, split(options.globs),
-                running ? AdmissionFile::kLeaveToHub : AdmissionFile::kWrite);
+  const auto admission = add_agent(layout, options.name, split(options.globs),
+                                   running ? AdmissionFile::kLeaveToHub : AdmissionFile::kWrite);
   if (!admission) return report(admission.error());
   if (running) {
     if (Status told = tell_hub(common, *admission); !told) {
@@ -116,7 +115,8 @@ int run_agent_add(const CommonOptions& common, const AgentAddOptions& options) {
               << '\n';
   } else {
     std::cout << "added agent " << options.name << "; its key is " << key_path
-              << (running ? "; the running hub knows it\n" : "; the hub takes it up at its start\n");
+              << (running ? "; the running hub knows it\n"
+                          : "; the hub takes it up at its start\n");
   }
   return kExitDone;
 }

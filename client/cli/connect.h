@@ -11,7 +11,8 @@
 namespace capstan::cli {
 
 /// Connects with the key of `name` (or --key) and waits until the hub has answered.
-/// Errors: kUnavailable: no hub within --connect-timeout; kRefusedHandshake; kIo, kInsecureFile: the
+/// Errors: kUnavailable: no hub within --connect-timeout; kRefusedHandshake; kIo, kInsecureFile:
+/// the
 ///         key; kBadConfig.
 [[nodiscard]] Result<std::unique_ptr<HubClient>> connect(const CommonOptions& common,
                                                          const std::string& name);

@@ -27,13 +27,11 @@ void append_escaped(std::string& out, const std::string& text) {
 
 nlohmann::json to_json(const Delivery& delivery, const Envelope& envelope,
                        const Result<std::string>& text) {
-  nlohmann::json row{{"envelope_id", envelope.envelope_id.hex()},
-                     {"channel_id", envelope.channel_id.hex()},
-                     {"sender_id", envelope.sender_id.hex()},
-                     {"event_type", envelope.event_type},
-                     {"created_at_ns", envelope.created_at_ns},
-                     {"position", delivery.position.value},
-                     {"redelivered", delivery.attempt > 1}};
+  nlohmann::json row{
+      {"envelope_id", envelope.envelope_id.hex()}, {"channel_id", envelope.channel_id.hex()},
+      {"sender_id", envelope.sender_id.hex()},     {"event_type", envelope.event_type},
+      {"created_at_ns", envelope.created_at_ns},   {"position", delivery.position.value},
+      {"redelivered", delivery.attempt > 1}};
   if (text) {
     row["text"] = *text;
   } else {

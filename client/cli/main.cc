@@ -37,8 +37,9 @@ CLI::App* add_init(CLI::App& app, Arguments& arguments) {
   command->add_option("DIR", arguments.init.directory,
                       "The folder (default: $CAPSTAN_DIR, else the current directory)");
   command->add_option("--dir", arguments.init.directory, "The same");
-  command->add_option("--listen", arguments.init.listen,
-                      "Endpoint; with port 0 a free port is picked and written down")
+  command
+      ->add_option("--listen", arguments.init.listen,
+                   "Endpoint; with port 0 a free port is picked and written down")
       ->capture_default_str();
   return command;
 }

@@ -34,7 +34,8 @@ int run_status(const CommonOptions& common) {
                        : Result<ParamMap>(client.error());
   if (!answer) {
     if (common.json) {
-      std::cout << nlohmann::json{{"ready", false}, {"error", answer.error().text()}}.dump(2) << '\n';
+      std::cout << nlohmann::json{{"ready", false}, {"error", answer.error().text()}}.dump(2)
+                << '\n';
     }
     return report(answer.error());
   }

@@ -44,8 +44,7 @@ Result<std::unique_ptr<ChildProcess>> start_hub(const std::string& directory) {
 
 Result<std::unique_ptr<ChildProcess>> start_role(const Options& options, const std::string& role) {
   return ChildProcess::start({(program_folder() / "capstan_demo").string(), "--role", role, "--dir",
-                              options.directory, "--envelopes",
-                              std::to_string(options.envelopes)});
+                              options.directory, "--envelopes", std::to_string(options.envelopes)});
 }
 
 /// The hub's folder with alice and bob admitted.
@@ -54,8 +53,7 @@ Status prepare(const std::string& directory) {
     return made.error();
   }
   for (const char* name : {kSenderName, kReceiverName}) {
-    const auto added =
-        add_agent(Layout{directory + "/hub"}, name, {}, AdmissionFile::kWrite);
+    const auto added = add_agent(Layout{directory + "/hub"}, name, {}, AdmissionFile::kWrite);
     if (!added) return added.error();
   }
   return {};
@@ -131,10 +129,10 @@ int run_demo(Options options) {
   const std::string folder = options.directory.empty() ? make_folder() : options.directory;
   if (Status prepared = prepare(folder); !prepared) return fail(prepared.error());
   options.directory = folder + "/hub";
-  std::printf("%lu envelopes of %zu B from %s to %s: TCP, CURVE, every accept synced to disk; the "
-              "hub is killed %lu times\nfolder %s\n",
-              options.envelopes, kPayloadBytes, kSenderName, kReceiverName, options.kills,
-              folder.c_str());
+  std::printf(
+      "%lu envelopes of %zu B from %s to %s: TCP, CURVE, every accept synced to disk; the "
+      "hub is killed %lu times\nfolder %s\n",
+      options.envelopes, kPayloadBytes, kSenderName, kReceiverName, options.kills, folder.c_str());
   std::fflush(stdout);
   auto hub = start_hub(options.directory);
   if (!hub) return fail(hub.error());

@@ -31,7 +31,9 @@ EnvelopeId EnvelopeId::make(std::uint64_t clock_ns, std::uint16_t shard, Sequenc
 
 std::uint64_t EnvelopeId::clock_ns() const { return load_be(bytes.data()); }
 
-Sequence EnvelopeId::sequence() const { return Sequence{load_be(bytes.data() + 8) & kSequenceMask}; }
+Sequence EnvelopeId::sequence() const {
+  return Sequence{load_be(bytes.data() + 8) & kSequenceMask};
+}
 
 EnvelopeId EnvelopeId::plus(std::uint64_t n) const {
   EnvelopeId id = *this;

@@ -86,7 +86,8 @@ TEST(BlockCodec, ANewerMinorVersionIsRead) {
 }
 
 TEST(BlockCodec, WhatWasEncodedIsDecoded) {
-  const Commit commit = commit_of({make_block(11, 300, 4, true), make_block(15, 1, 1), make_block(16, 0, 2)});
+  const Commit commit =
+      commit_of({make_block(11, 300, 4, true), make_block(15, 1, 1), make_block(16, 0, 2)});
   const Collected stored = encode(commit, 4711);
   ASSERT_EQ(stored.values.size(), 3U);
   std::uint64_t previous = 4711;

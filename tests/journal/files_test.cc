@@ -11,8 +11,9 @@ TEST(Files, OnlyTwentyDigitsNameASegment) {
   EXPECT_EQ(paths.segment(Sequence{42}), "/data/journal/00000000000000000042");
   EXPECT_EQ(parse_segment_name("00000000000000000042"), Sequence{42});
   EXPECT_EQ(parse_segment_name("18446744073709551615"), Sequence{UINT64_MAX});
-  for (const char* name : {"", "42", "00000000000000000000", "18446744073709551616",
-                           "0000000000000000004x", "00000000000000000042.dropping", "000000000000000000042"}) {
+  for (const char* name :
+       {"", "42", "00000000000000000000", "18446744073709551616", "0000000000000000004x",
+        "00000000000000000042.dropping", "000000000000000000042"}) {
     EXPECT_FALSE(parse_segment_name(name)) << name;
   }
 }
@@ -43,11 +44,11 @@ TEST(Salvage, AnInterruptedExchangeIsFinishedAndWorkingCopiesGo) {
   MemoryEnv disk;
   JournalEnv env(disk, Background::kInline);
   const DataPaths paths{"/data"};
-  for (const char* path : {"/data", "/data/journal", "/data/journal/00000000000000000001.rebuilt",
-                           "/data/journal/00000000000000000001.salvage", "/data/journal/00000000000000000005",
-                           "/data/journal/00000000000000000005.rebuilt",
-                           "/data/journal/00000000000000000009.dropping",
-                           "/data/journal/00000000000000000001.quarantined-1"}) {
+  for (const char* path :
+       {"/data", "/data/journal", "/data/journal/00000000000000000001.rebuilt",
+        "/data/journal/00000000000000000001.salvage", "/data/journal/00000000000000000005",
+        "/data/journal/00000000000000000005.rebuilt", "/data/journal/00000000000000000009.dropping",
+        "/data/journal/00000000000000000001.quarantined-1"}) {
     ASSERT_TRUE(make_directory(env, path).ok());
   }
   ASSERT_TRUE(finish_interrupted(env, paths).ok());

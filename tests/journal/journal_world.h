@@ -41,8 +41,9 @@ inline SharedBlock make_block(std::uint64_t base, std::size_t bytes = 500,
 }
 
 inline bool same(const Block& a, const Block& b) {
-  return a.base == b.base && a.record_count == b.record_count && a.snapshot_begins == b.snapshot_begins &&
-         a.time_first_ns == b.time_first_ns && a.time_last_ns == b.time_last_ns && a.records == b.records;
+  return a.base == b.base && a.record_count == b.record_count &&
+         a.snapshot_begins == b.snapshot_begins && a.time_first_ns == b.time_first_ns &&
+         a.time_last_ns == b.time_last_ns && a.records == b.records;
 }
 
 struct CollectingSink final : RecoverySink {
@@ -131,7 +132,8 @@ class World {
 
   void checkpoint(std::uint64_t applied, std::vector<StateRow> puts,
                   std::vector<std::string> deletes = {}) {
-    Status written = store->write_checkpoint({Sequence{applied}, std::move(puts), std::move(deletes)});
+    Status written =
+        store->write_checkpoint({Sequence{applied}, std::move(puts), std::move(deletes)});
     ASSERT_TRUE(written.ok()) << written.error().text();
   }
 
@@ -140,7 +142,8 @@ class World {
     std::string path;
     std::uint64_t offset = 0;
   };
-  [[nodiscard]] Spot find_on_disk(std::uint64_t base, const std::string& below = "/data/journal") const {
+  [[nodiscard]] Spot find_on_disk(std::uint64_t base,
+                                  const std::string& below = "/data/journal") const {
     const ByteBuffer content = pattern(base, 64);
     for (const std::string& path : disk.files()) {
       if (path.rfind(below, 0) != 0) continue;
@@ -160,7 +163,9 @@ class World {
   std::uint64_t next_base = 1;
 };
 
-inline Gap gap(std::uint64_t first, std::uint64_t last) { return {Sequence{first}, Sequence{last}}; }
+inline Gap gap(std::uint64_t first, std::uint64_t last) {
+  return {Sequence{first}, Sequence{last}};
+}
 
 inline std::vector<Sequence> sequences(std::initializer_list<std::uint64_t> values) {
   std::vector<Sequence> list;

@@ -96,7 +96,8 @@ TEST(RecoveryDamage, AnyFlippedBitLeavesEveryRecordDeliveredOrNamed) {
     std::size_t file = 0;
     while (at >= files[file].second.size()) at -= files[file++].second.size();
     const auto bit = static_cast<unsigned>(random.below(8));
-    SCOPED_TRACE(files[file].first + " octet " + std::to_string(at) + " bit " + std::to_string(bit));
+    SCOPED_TRACE(files[file].first + " octet " + std::to_string(at) + " bit " +
+                 std::to_string(bit));
     world.disk.flip_bit(files[file].first, at, bit);
     world.start();
     std::vector<int> seen(121, 0);
@@ -296,8 +297,8 @@ TEST(RecoveryState, WithNeitherCheckpointNorSnapshotTheStartIsRefused) {
   EXPECT_EQ(started.error().code, ErrorCode::kDamaged);
 }
 
-// Goal: a power cut at every sync of a life keeps everything that was acknowledged, and nothing partly.
-// Method: let the n-th sync and all later ones fail, cut the power, start, compare.
+// Goal: a power cut at every sync of a life keeps everything that was acknowledged, and nothing
+// partly. Method: let the n-th sync and all later ones fail, cut the power, start, compare.
 TEST(RecoveryCrash, WhatWasAcknowledgedSurvivesAPowerCutAtEverySync) {
   for (std::uint64_t cut = 0; cut < 60; ++cut) {
     for (std::uint64_t seed = 0; seed < 6; ++seed) {
@@ -313,7 +314,8 @@ TEST(RecoveryCrash, WhatWasAcknowledgedSurvivesAPowerCutAtEverySync) {
           attempted = commit.blocks.back()->last().value;
           if (!world.try_write(commit).ok()) break;
           acknowledged = attempted;
-          const Checkpoint checkpoint{Sequence{acknowledged}, {{"a", std::to_string(acknowledged)}}, {}};
+          const Checkpoint checkpoint{
+              Sequence{acknowledged}, {{"a", std::to_string(acknowledged)}}, {}};
           if (i % 2 == 1 && world.store->write_checkpoint(checkpoint).ok()) applied = acknowledged;
         }
       }

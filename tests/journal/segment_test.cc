@@ -60,7 +60,9 @@ TEST_F(SegmentTest, CutAtEveryByteKeepsExactlyTheWholeCommits) {
   for (std::size_t cut = 0; cut <= whole.size(); ++cut) {
     for (const std::string& path : disk_.files()) ASSERT_TRUE(disk_.RemoveFile(path).ok());
     for (const auto& [path, content] : pristine) {
-      ASSERT_TRUE(leveldb::WriteStringToFile(&disk_, path == log ? whole.substr(0, cut) : content, path).ok());
+      ASSERT_TRUE(
+          leveldb::WriteStringToFile(&disk_, path == log ? whole.substr(0, cut) : content, path)
+              .ok());
     }
     auto opened = Segment::open(context_, "/1");
     ASSERT_TRUE(opened.ok()) << cut << " " << opened.error().text();

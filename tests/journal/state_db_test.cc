@@ -8,7 +8,9 @@ namespace {
 class StateDbTest : public testing::Test {
  protected:
   StateDbTest() : cache_(leveldb::NewLRUCache(1 << 16)) {}
-  [[nodiscard]] Result<std::unique_ptr<StateDb>> open() { return StateDb::open(context_, "/state"); }
+  [[nodiscard]] Result<std::unique_ptr<StateDb>> open() {
+    return StateDb::open(context_, "/state");
+  }
 
   MemoryEnv disk_;
   JournalEnv env_{disk_, Background::kInline};
@@ -23,9 +25,16 @@ TEST_F(StateDbTest, TheMarkAndTheRowsComeBack) {
     ASSERT_TRUE(state.ok()) << state.error().text();
     EXPECT_EQ((*state)->mark().checkpoint, n - 1);
     EXPECT_EQ((*state)->mark().applied, Sequence{(n - 1) * 10});
-    ASSERT_TRUE((*state)->write({Sequence{n * 10}, {{"k", std::to_string(n)}}, {}}, CommitNumber{n}, n).ok());
+    ASSERT_TRUE((*state)
+                    ->write({Sequence{n * 10}, {{"k", std::to_string(n)}}, {}}, CommitNumber{n}, n)
+                    .ok());
     std::string value;
-    ASSERT_TRUE((*state)->rows([&](Bytes, Bytes row) { value = as_text(row); return Status(); }).ok());
+    ASSERT_TRUE((*state)
+                    ->rows([&](Bytes, Bytes row) {
+                      value = as_text(row);
+                      return Status();
+                    })
+                    .ok());
     EXPECT_EQ(value, std::to_string(n));
   }
 }
@@ -42,7 +51,10 @@ TEST_F(StateDbTest, AMissingCheckpointIsDamage) {
       if (path.ends_with(".log")) log = path;
     }
     for (std::uint64_t n = 1; n <= 3; ++n) {
-      ASSERT_TRUE((*state)->write({Sequence{n}, {{"k" + std::to_string(n), "v"}}, {}}, CommitNumber{n}, n).ok());
+      ASSERT_TRUE(
+          (*state)
+              ->write({Sequence{n}, {{"k" + std::to_string(n), "v"}}, {}}, CommitNumber{n}, n)
+              .ok());
       ends.push_back(disk_.content(log).size());
     }
   }

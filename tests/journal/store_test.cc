@@ -38,7 +38,8 @@ TEST(JournalStore, WhatWasCommittedComesBackInOrder) {
   }
   world.start();
   ASSERT_EQ(world.sink.blocks.size(), written.size());
-  for (std::size_t i = 0; i < written.size(); ++i) EXPECT_TRUE(same(*world.sink.blocks[i], *written[i]));
+  for (std::size_t i = 0; i < written.size(); ++i)
+    EXPECT_TRUE(same(*world.sink.blocks[i], *written[i]));
   EXPECT_EQ(world.summary.last_commit, CommitNumber{5});
   EXPECT_EQ(world.summary.last_sequence, written.back()->last());
   EXPECT_EQ(world.summary.id_time_ceiling_ns, 1'000'005U);
@@ -60,7 +61,8 @@ TEST(JournalStore, CommitsGoOnAfterEveryOfManyStarts) {
 TEST(JournalStore, MoreThanTheWriteBufferHoldsComesBack) {
   World world(std::size_t{64} << 10);
   world.start();
-  for (int i = 0; i < 40; ++i) ASSERT_TRUE(world.try_write(world.make(4, false, false, 20'000)).ok());
+  for (int i = 0; i < 40; ++i)
+    ASSERT_TRUE(world.try_write(world.make(4, false, false, 20'000)).ok());
   world.start();
   EXPECT_EQ(world.sink.blocks.size(), 160U);
   EXPECT_TRUE(world.summary.gaps.empty());
@@ -113,7 +115,8 @@ TEST(JournalStore, AfterACheckpointOnlyLaterBlocksAreReplayed) {
   world.checkpoint(20, {{"a", "3"}}, {"b"});
   world.start();
   EXPECT_EQ(world.summary.applied, Sequence{20});
-  EXPECT_EQ(world.sink.rows, (std::map<std::string, std::string>{{"a", "3"}, {std::string("\0x", 2), "zero"}}));
+  EXPECT_EQ(world.sink.rows,
+            (std::map<std::string, std::string>{{"a", "3"}, {std::string("\0x", 2), "zero"}}));
   EXPECT_EQ(world.sink.bases(), (std::vector<std::uint64_t>{21}));
   EXPECT_FALSE(world.summary.state_from_snapshot);
   EXPECT_EQ(world.summary.last_sequence, Sequence{30});
@@ -209,7 +212,8 @@ TEST(JournalStore, AFailedCheckpointLeavesCommitsAlone) {
   world.start();
   world.write(2);
   world.disk.fail_sync_after(0);
-  EXPECT_EQ(world.store->write_checkpoint({Sequence{10}, {{"a", "1"}}, {}}).error().code, ErrorCode::kIo);
+  EXPECT_EQ(world.store->write_checkpoint({Sequence{10}, {{"a", "1"}}, {}}).error().code,
+            ErrorCode::kIo);
   world.disk.fail_sync_after(std::nullopt);
   EXPECT_FALSE(world.store->write_checkpoint({Sequence{20}, {}, {}}).ok());
   world.write(1);
@@ -254,7 +258,8 @@ TEST_F(RealDisk, WhatWasCommittedComesBackAndTheHolderIsNamed) {
     const auto second = JournalStore::open(options_);
     ASSERT_FALSE(second.ok());
     EXPECT_EQ(second.error().code, ErrorCode::kLocked);
-    EXPECT_NE(second.error().context.find("process " + std::to_string(::getpid())), std::string::npos);
+    EXPECT_NE(second.error().context.find("process " + std::to_string(::getpid())),
+              std::string::npos);
   }
   for (const auto& entry : std::filesystem::recursive_directory_iterator(options_.directory)) {
     struct stat file {};

@@ -23,9 +23,9 @@ struct Request {
 
 Request request_of(std::string_view mechanism, std::vector<ByteBuffer> credentials) {
   Request request;
-  for (const std::string_view text : {std::string_view("1.0"), std::string_view("1"), kZapDomain,
-                                      std::string_view("127.0.0.1"), std::string_view(""),
-                                      mechanism}) {
+  for (const std::string_view text :
+       {std::string_view("1.0"), std::string_view("1"), kZapDomain, std::string_view("127.0.0.1"),
+        std::string_view(""), mechanism}) {
     request.frames.emplace_back(text.begin(), text.end());
   }
   for (ByteBuffer& credential : credentials) request.frames.push_back(std::move(credential));

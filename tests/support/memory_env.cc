@@ -53,7 +53,8 @@ class MemoryEnv::Reader final : public leveldb::SequentialFile {
 
   Status Read(std::size_t count, Slice* result, char* scratch) override {
     const std::lock_guard lock(env_.mutex_);
-    const std::size_t taken = std::min(count, node_->bytes.size() - std::min(at_, node_->bytes.size()));
+    const std::size_t taken =
+        std::min(count, node_->bytes.size() - std::min(at_, node_->bytes.size()));
     if (taken > 0) std::memcpy(scratch, node_->bytes.data() + at_, taken);
     at_ += taken;
     *result = Slice(scratch, taken);
@@ -75,7 +76,8 @@ class MemoryEnv::RandomReader final : public leveldb::RandomAccessFile {
  public:
   RandomReader(MemoryEnv& env, std::shared_ptr<Node> node) : env_(env), node_(std::move(node)) {}
 
-  Status Read(std::uint64_t offset, std::size_t count, Slice* result, char* scratch) const override {
+  Status Read(std::uint64_t offset, std::size_t count, Slice* result,
+              char* scratch) const override {
     const std::lock_guard lock(env_.mutex_);
     const std::size_t size = node_->bytes.size();
     if (offset > size) return Status::IOError("read past the end");
@@ -142,7 +144,8 @@ std::optional<MemoryEnv::Place> MemoryEnv::place_of(const std::string& path) con
 // A rename moves a durable file as one step: it may be found under either name, never under none.
 void MemoryEnv::keep_renamed(Node& node, const Names& before) {
   const auto holds = [](const Names& names, const std::shared_ptr<Node>& child) {
-    return std::any_of(names.begin(), names.end(), [&](const auto& one) { return one.second == child; });
+    return std::any_of(names.begin(), names.end(),
+                       [&](const auto& one) { return one.second == child; });
   };
   for (const auto& [name, child] : node.durable_names) {
     if (holds(node.names, child)) continue;

@@ -1,4 +1,5 @@
-// A disk in memory that can lose what was not synced, fill up, fail and lie; for tests and simulation.
+// A disk in memory that can lose what was not synced, fill up, fail and lie; for tests and
+// simulation.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +20,9 @@ namespace capstan {
 
 /// Files, directories, renames, locks. Paths are absolute and start below `/`; parents must exist.
 ///
-/// What is durable: the bytes of a file up to its last Sync(), and the names in a directory as of its
-/// last sync_directory(). The sync of a file called MANIFEST… syncs its directory first, as LevelDB's
-/// own Env does.
-/// Thread: safe; deterministic when one thread uses it.
+/// What is durable: the bytes of a file up to its last Sync(), and the names in a directory as of
+/// its last sync_directory(). The sync of a file called MANIFEST… syncs its directory first, as
+/// LevelDB's own Env does. Thread: safe; deterministic when one thread uses it.
 class MemoryEnv final : public leveldb::Env, public DirectorySync {
  public:
   MemoryEnv();
@@ -33,7 +33,8 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   /// Power cut: synced bytes and names stay; of the rest, every name is kept or lost by chance, and
   /// every file keeps a random part from its beginning. Whoever has files open closes them first.
   void crash(Random& random);
-  /// The next `count` syncs, of files or directories, succeed; all later ones fail. Empty: all succeed.
+  /// The next `count` syncs, of files or directories, succeed; all later ones fail. Empty: all
+  /// succeed.
   void fail_sync_after(std::optional<std::uint64_t> count);
   /// All writes, creations, renames and removals fail.
   void fail_writes(bool fail);
@@ -42,7 +43,8 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   /// Syncs succeed and make nothing durable.
   void lie_about_sync(bool lie);
 
-  // --- Looking and damaging; paths must exist -----------------------------------------------------
+  // --- Looking and damaging; paths must exist
+  // -----------------------------------------------------
 
   /// Paths of all files, sorted.
   [[nodiscard]] std::vector<std::string> files() const;
@@ -56,9 +58,11 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   /// Does the work that Schedule() has queued.
   void run_background();
 
-  // --- leveldb::Env -------------------------------------------------------------------------------
+  // --- leveldb::Env
+  // -------------------------------------------------------------------------------
 
-  leveldb::Status NewSequentialFile(const std::string& path, leveldb::SequentialFile** file) override;
+  leveldb::Status NewSequentialFile(const std::string& path,
+                                    leveldb::SequentialFile** file) override;
   leveldb::Status NewRandomAccessFile(const std::string& path,
                                       leveldb::RandomAccessFile** file) override;
   leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
@@ -79,7 +83,8 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   std::uint64_t NowMicros() override;
   void SleepForMicroseconds(int micros) override;
 
-  // --- DirectorySync ------------------------------------------------------------------------------
+  // --- DirectorySync
+  // ------------------------------------------------------------------------------
 
   [[nodiscard]] bool sync_directory(const std::string& path) override;
 

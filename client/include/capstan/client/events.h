@@ -110,7 +110,7 @@ struct ConnectionEnded {
 };
 
 using ClientEvent = std::variant<Attached, SessionEnded, Delivered, Accepted, Refused, Responded,
-                           NameResolved, Ready, MustReconnect, ConnectionEnded>;
+                                 NameResolved, Ready, MustReconnect, ConnectionEnded>;
 using ClientEvents = std::vector<ClientEvent>;
 
 /// What the engine wants done, in this order within each list.

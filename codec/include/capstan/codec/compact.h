@@ -26,8 +26,8 @@ class FrameRow {
   Cursor in_;
 };
 
-/// The type number in a frame's first element; empty when the frame is not an array that begins with
-/// one. The number may be of a frame that we do not know.
+/// The type number in a frame's first element; empty when the frame is not an array that begins
+/// with one. The number may be of a frame that we do not know.
 [[nodiscard]] std::optional<std::uint8_t> peek_type(Bytes frame);
 
 // The fast path: no allocation; views point into `frame`. Empty when malformed.

@@ -18,11 +18,11 @@ inline constexpr std::string_view kEventText = "ag2.msg.text";
 
 /// An envelope that owns its fields: for clients, tools and tests. The hub never makes one.
 struct Envelope {
-  EnvelopeId envelope_id;          ///< Stamped by the hub.
-  std::uint64_t created_at_ns = 0; ///< Stamped by the hub: wall clock, ns since 1970.
+  EnvelopeId envelope_id;           ///< Stamped by the hub.
+  std::uint64_t created_at_ns = 0;  ///< Stamped by the hub: wall clock, ns since 1970.
   ChannelId channel_id;
-  AgentId sender_id;                           ///< Checked by the hub against the session.
-  std::optional<std::vector<AgentId>> audience; ///< Empty: all other participants.
+  AgentId sender_id;                             ///< Checked by the hub against the session.
+  std::optional<std::vector<AgentId>> audience;  ///< Empty: all other participants.
   std::string event_type{kEventText};
   ByteBuffer event_data;  ///< A msgpack map, opaque to the hub.
   Priority priority = Priority::kNormal;

@@ -125,8 +125,8 @@ enum class ReceiptKind : std::uint8_t {
 struct Receipt {
   SessionId session = 0;
   ReceiptKind kind = ReceiptKind::kCredit;
-  std::uint64_t delivery = 0;   ///< With kAckUpTo.
-  EnvelopeId envelope_id;       ///< With kAck.
+  std::uint64_t delivery = 0;  ///< With kAckUpTo.
+  EnvelopeId envelope_id;      ///< With kAck.
   std::uint64_t credit_until = 0;
   bool operator==(const Receipt&) const = default;
 };

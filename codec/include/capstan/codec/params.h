@@ -15,8 +15,8 @@ namespace capstan {
 
 class ParamMap;
 
-using ParamValue = std::variant<std::uint64_t, bool, std::string, ByteBuffer, std::vector<std::string>,
-                                std::vector<ParamMap>>;
+using ParamValue = std::variant<std::uint64_t, bool, std::string, ByteBuffer,
+                                std::vector<std::string>, std::vector<ParamMap>>;
 
 /// An ordered map of named values, built by one side and read by the other.
 class ParamMap {

@@ -79,7 +79,8 @@ struct SkippedRecord {
   bool operator==(const SkippedRecord&) const = default;
 };
 
-/// `kDropping` is durable before anything is destroyed; `kDropped` removes the segment from the list.
+/// `kDropping` is durable before anything is destroyed; `kDropped` removes the segment from the
+/// list.
 enum class SegmentState : std::uint8_t { kOpen = 0, kSealed = 1, kDropping = 2, kDropped = 3 };
 
 struct SegmentRecord {

@@ -38,16 +38,20 @@ struct SegmentInfo {
 /// What a start found. Everything lost is named here; nothing is dropped in silence.
 /// Source: FORMAT.md §7, §8.
 struct RecoverySummary {
-  Sequence applied;           ///< The state that the replay began with reflects up to here.
-  CommitNumber last_commit;   ///< The next commit has the number after it.
-  Sequence last_sequence;     ///< Highest sequence ever used as far as known; the next commit begins after it.
+  Sequence applied;          ///< The state that the replay began with reflects up to here.
+  CommitNumber last_commit;  ///< The next commit has the number after it.
+  Sequence last_sequence;    ///< Highest sequence ever used as far as known; the next commit begins
+                             ///< after it.
   std::uint64_t id_time_ceiling_ns = 0;  ///< No envelope id given out before is later.
-  std::vector<Gap> gaps;                 ///< Lost ranges at or after the replay's start; ascending, disjoint.
-  std::vector<Sequence> chain_breaks;    ///< Bases of sound blocks that were not written after the block before them.
-  bool state_from_snapshot = false;      ///< No row was delivered; the first block begins a full snapshot.
-  std::vector<Sequence> segments;        ///< First sequence of every segment; the last one is open.
-  std::uint64_t replayed_blocks = 0;     ///< Blocks handed to the sink.
-  std::vector<std::string> quarantined;  ///< Damaged directories set aside by this start; full paths.
+  std::vector<Gap> gaps;  ///< Lost ranges at or after the replay's start; ascending, disjoint.
+  std::vector<Sequence>
+      chain_breaks;  ///< Bases of sound blocks that were not written after the block before them.
+  bool state_from_snapshot =
+      false;  ///< No row was delivered; the first block begins a full snapshot.
+  std::vector<Sequence> segments;     ///< First sequence of every segment; the last one is open.
+  std::uint64_t replayed_blocks = 0;  ///< Blocks handed to the sink.
+  std::vector<std::string>
+      quarantined;  ///< Damaged directories set aside by this start; full paths.
 };
 
 /// Takes the state and the records during a start. An error of the sink ends recover() with it.
@@ -64,7 +68,8 @@ class RecoverySink {
 /// Synchronous and without threads of its own: whoever calls waits for the disk.
 ///
 /// Place: the simulator uses it directly, the daemon through JournalThreads.
-/// Thread: commit() belongs to one thread; read(), write_checkpoint() and drop_segment() exclude each
+/// Thread: commit() belongs to one thread; read(), write_checkpoint() and drop_segment() exclude
+/// each
 ///         other and may run beside commit(); segments() and bytes_on_disk() are free.
 /// Source: FORMAT.md.
 class JournalStore {
@@ -83,15 +88,18 @@ class JournalStore {
   ///
   /// After a start from a snapshot or from sequence 1 the checkpoint on disk is empty: the first
   /// write_checkpoint() must hold every row of the state, not only the changed ones.
-  /// Errors: kDamaged: neither checkpoint nor snapshot is readable. kUnsupportedVersion: a block has a
+  /// Errors: kDamaged: neither checkpoint nor snapshot is readable. kUnsupportedVersion: a block
+  /// has a
   ///         newer format. kIo. The sink's own. After an error the store is of no use.
   [[nodiscard]] Result<RecoverySummary> recover(RecoverySink& sink);
 
   /// Writes all blocks of a commit, or none, and returns when they would survive a power cut.
   ///
-  /// Shape:  the number after the last one; 1 or more blocks with consecutive sequences from the one
+  /// Shape:  the number after the last one; 1 or more blocks with consecutive sequences from the
+  /// one
   ///         after the last one; `opens_segment` when no segment is open.
-  /// Errors: kIo: whether the commit survives is unknown until the next start. The store is stopped:
+  /// Errors: kIo: whether the commit survives is unknown until the next start. The store is
+  /// stopped:
   ///         every later call returns the same error.
   [[nodiscard]] Status commit(const Commit& commit);
 
@@ -104,13 +112,15 @@ class JournalStore {
   /// Writes all changes of a checkpoint, or none, and waits until they would survive a power cut.
   ///
   /// Shape:  `applied` is at most the last committed sequence and never goes back.
-  /// Errors: kIo: the checkpoint on disk is the old or the new one, and the state on disk is closed:
+  /// Errors: kIo: the checkpoint on disk is the old or the new one, and the state on disk is
+  /// closed:
   ///         every later checkpoint returns the error. Commits go on.
   [[nodiscard]] Status write_checkpoint(const Checkpoint& checkpoint);
 
   /// Destroys a segment. A second call does nothing, and a crash half way is finished by open().
   ///
-  /// Shape:  the caller's decision to drop is durable (FORMAT.md §2), a checkpoint has passed it, and a
+  /// Shape:  the caller's decision to drop is durable (FORMAT.md §2), a checkpoint has passed it,
+  /// and a
   ///         snapshot stands at or after its end.
   /// Errors: kWrongState: it is the open segment. kIo: it is out of the list, some files remain.
   [[nodiscard]] Status drop_segment(Sequence first);

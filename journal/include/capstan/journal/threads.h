@@ -11,7 +11,8 @@
 
 namespace capstan {
 
-using JournalResult = std::variant<Committed, CommitUnknown, ReadDone, CheckpointDone, SegmentDropped>;
+using JournalResult =
+    std::variant<Committed, CommitUnknown, ReadDone, CheckpointDone, SegmentDropped>;
 
 /// The caller's windows stay below these; queueing more is a programmer error.
 inline constexpr std::size_t kQueuedCommitsMax = 64;

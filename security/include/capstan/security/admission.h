@@ -22,7 +22,7 @@ enum class Role { kAgent, kAdmin };
 ///
 /// Shape: agents/NAME, TOML text with the keys public, names and role; NAME is `name`.
 struct Admission {
-  std::string name;                ///< The file's name; an agent name.
+  std::string name;  ///< The file's name; an agent name.
   PublicKey key;
   std::vector<std::string> names;  ///< 1..kAdmissionNamesMax agent names or globs over them.
   Role role = Role::kAgent;

@@ -26,9 +26,9 @@ struct ConnectionId {
 
 /// A public key that may connect, and the names it may use.
 struct AdmittedKey {
-  std::string name;                   ///< Of the key: its file under agents/.
+  std::string name;  ///< Of the key: its file under agents/.
   std::array<std::uint8_t, 32> key{};
-  std::vector<std::string> names;     ///< Literal names and globs.
+  std::vector<std::string> names;  ///< Literal names and globs.
   AgentRole role = AgentRole::kAgent;
 };
 

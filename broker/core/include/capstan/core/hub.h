@@ -1,4 +1,5 @@
-// The hub core: (time, events) → effects. design: one state, one thread, no clock, no disk, no socket.
+// The hub core: (time, events) → effects. design: one state, one thread, no clock, no disk, no
+// socket.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +36,8 @@ struct HubStart {
   Sequence last_sequence;  ///< Of the WAL, gaps included: sequences go on after it.
   std::uint64_t id_time_ceiling_ns = 0;
   std::uint64_t open_segment_bytes = 0;  ///< Of the newest segment on disk.
-  std::vector<Gap> gaps;   ///< Found by this recovery; recorded by the first commit.
-  std::string version;     ///< Of the program, for `status`.
+  std::vector<Gap> gaps;                 ///< Found by this recovery; recorded by the first commit.
+  std::string version;                   ///< Of the program, for `status`.
 };
 
 /// Place: owned by the core thread. Not thread-safe.

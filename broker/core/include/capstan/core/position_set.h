@@ -23,7 +23,9 @@ class PositionSet {
 
   [[nodiscard]] bool contains(std::uint64_t number) const;
   [[nodiscard]] std::uint64_t floor() const { return floor_; }
-  [[nodiscard]] std::uint64_t highest() const { return spans_.empty() ? floor_ : spans_.back().last; }
+  [[nodiscard]] std::uint64_t highest() const {
+    return spans_.empty() ? floor_ : spans_.back().last;
+  }
   /// How many numbers are in the set.
   [[nodiscard]] std::uint64_t count() const { return floor_ + above_floor_; }
   /// Intervals above the floor: ascending, neither touching nor overlapping.

@@ -29,10 +29,10 @@ struct MailRun {
 
 /// One agent's mail: the channel that has the agent's id.
 struct Mailbox {
-  Position next{1};           ///< Position of the next envelope.
-  PositionSet settled;        ///< The agent's cursor.
+  Position next{1};     ///< Position of the next envelope.
+  PositionSet settled;  ///< The agent's cursor.
   std::uint64_t pending_bytes = 0;
-  std::deque<MailRun> runs;   ///< Block index: every run with an unsettled position, ascending.
+  std::deque<MailRun> runs;  ///< Block index: every run with an unsettled position, ascending.
 
   [[nodiscard]] std::uint64_t pending() const { return next.value - 1 - settled.count(); }
 };

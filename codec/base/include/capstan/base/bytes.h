@@ -24,9 +24,7 @@ using ByteBuffer = std::vector<std::uint8_t>;
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-inline void append(ByteBuffer& to, Bytes bytes) {
-  to.insert(to.end(), bytes.begin(), bytes.end());
-}
+inline void append(ByteBuffer& to, Bytes bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
 
 [[nodiscard]] inline bool equal(Bytes a, Bytes b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);

@@ -7,8 +7,8 @@ namespace capstan {
 
 }  // namespace capstan
 
-#define CAPSTAN_CHECK(condition)                                 \
-  do {                                                           \
-    if (!(condition)) [[unlikely]]                               \
-      ::capstan::check_failed(__FILE__, __LINE__, #condition);   \
+#define CAPSTAN_CHECK(condition)                               \
+  do {                                                         \
+    if (!(condition)) [[unlikely]]                             \
+      ::capstan::check_failed(__FILE__, __LINE__, #condition); \
   } while (false)

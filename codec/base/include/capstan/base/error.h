@@ -17,37 +17,37 @@ enum class Reaction : std::uint8_t {
 };
 
 // X(enumerator, wire number, wire name, reaction)
-#define CAPSTAN_ERRORS(X)                                            \
-  X(kOk, 0, "ok", kNever)                                            \
-  X(kMalformedFrame, 1, "malformed_frame", kNever)                   \
-  X(kUnknownFrame, 2, "unknown_frame", kNever)                       \
-  X(kUnsupportedVersion, 3, "unsupported_version", kNever)           \
-  X(kTooLarge, 4, "too_large", kNever)                               \
-  X(kNotConnected, 5, "not_connected", kReconnect)                   \
-  X(kUnknownSession, 6, "unknown_session", kReconnect)               \
-  X(kAccessDenied, 7, "access_denied", kNever)                       \
-  X(kNotFound, 8, "not_found", kNever)                               \
-  X(kSuperseded, 9, "superseded", kNever)                            \
-  X(kWindowExceeded, 10, "window_exceeded", kLater)                  \
-  X(kOutOfOrder, 11, "out_of_order", kLater)                         \
-  X(kInboxFull, 12, "inbox_full", kLater)                            \
-  X(kEpochForgotten, 13, "epoch_forgotten", kNever)                  \
-  X(kUnknownOperation, 14, "unknown_operation", kNever)              \
-  X(kInvalidArgument, 15, "invalid_argument", kNever)                \
-  X(kAlreadyExists, 16, "already_exists", kNever)                    \
-  X(kOutcomeUnknown, 17, "outcome_unknown", kReconnect)              \
-  X(kHubStopping, 18, "hub_stopping", kReconnect)                    \
-  X(kSlowReader, 19, "slow_reader", kReconnect)                      \
-  X(kLeaseExpired, 20, "lease_expired", kReconnect)                  \
-  X(kWrongState, 21, "wrong_state", kNever)                          \
-  X(kRefusedHandshake, 22, "refused_handshake", kNever)              \
-  X(kUnavailable, 23, "unavailable", kLater)                         \
-  X(kTimeout, 24, "timeout", kLater)                                 \
-  X(kClosed, 25, "closed", kNever)                                   \
-  X(kIo, 26, "io", kNever)                                           \
-  X(kDamaged, 27, "damaged", kNever)                                 \
-  X(kLocked, 28, "locked", kNever)                                   \
-  X(kBadConfig, 29, "bad_config", kNever)                            \
+#define CAPSTAN_ERRORS(X)                                  \
+  X(kOk, 0, "ok", kNever)                                  \
+  X(kMalformedFrame, 1, "malformed_frame", kNever)         \
+  X(kUnknownFrame, 2, "unknown_frame", kNever)             \
+  X(kUnsupportedVersion, 3, "unsupported_version", kNever) \
+  X(kTooLarge, 4, "too_large", kNever)                     \
+  X(kNotConnected, 5, "not_connected", kReconnect)         \
+  X(kUnknownSession, 6, "unknown_session", kReconnect)     \
+  X(kAccessDenied, 7, "access_denied", kNever)             \
+  X(kNotFound, 8, "not_found", kNever)                     \
+  X(kSuperseded, 9, "superseded", kNever)                  \
+  X(kWindowExceeded, 10, "window_exceeded", kLater)        \
+  X(kOutOfOrder, 11, "out_of_order", kLater)               \
+  X(kInboxFull, 12, "inbox_full", kLater)                  \
+  X(kEpochForgotten, 13, "epoch_forgotten", kNever)        \
+  X(kUnknownOperation, 14, "unknown_operation", kNever)    \
+  X(kInvalidArgument, 15, "invalid_argument", kNever)      \
+  X(kAlreadyExists, 16, "already_exists", kNever)          \
+  X(kOutcomeUnknown, 17, "outcome_unknown", kReconnect)    \
+  X(kHubStopping, 18, "hub_stopping", kReconnect)          \
+  X(kSlowReader, 19, "slow_reader", kReconnect)            \
+  X(kLeaseExpired, 20, "lease_expired", kReconnect)        \
+  X(kWrongState, 21, "wrong_state", kNever)                \
+  X(kRefusedHandshake, 22, "refused_handshake", kNever)    \
+  X(kUnavailable, 23, "unavailable", kLater)               \
+  X(kTimeout, 24, "timeout", kLater)                       \
+  X(kClosed, 25, "closed", kNever)                         \
+  X(kIo, 26, "io", kNever)                                 \
+  X(kDamaged, 27, "damaged", kNever)                       \
+  X(kLocked, 28, "locked", kNever)                         \
+  X(kBadConfig, 29, "bad_config", kNever)                  \
   X(kInsecureFile, 30, "insecure_file", kNever)
 
 enum class ErrorCode : std::uint8_t {

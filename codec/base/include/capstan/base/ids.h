@@ -63,10 +63,11 @@ using ChannelId = Id<struct ChannelIdTag>;
 /// One hub process life; new at every start.
 using BootId = Id<struct BootIdTag>;
 
-/// clock in ns that never steps back (64 bit) ‖ shard (16 bit) ‖ sequence (48 bit), big-endian: byte
-/// order is the order of acceptance.
+/// clock in ns that never steps back (64 bit) ‖ shard (16 bit) ‖ sequence (48 bit), big-endian:
+/// byte order is the order of acceptance.
 struct EnvelopeId : Id<struct EnvelopeIdTag> {
-  [[nodiscard]] static EnvelopeId make(std::uint64_t clock_ns, std::uint16_t shard, Sequence sequence);
+  [[nodiscard]] static EnvelopeId make(std::uint64_t clock_ns, std::uint16_t shard,
+                                       Sequence sequence);
   [[nodiscard]] static EnvelopeId from_bytes(const std::uint8_t* bytes) {
     return EnvelopeId{Id::from_bytes(bytes)};
   }
