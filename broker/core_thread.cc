@@ -15,6 +15,8 @@ namespace {
 /// What one turn takes from the socket: enough to fill a commit, little enough to answer pings.
 constexpr std::size_t kReceiveBytesPerTurn = std::size_t{2} << 20;
 constexpr std::uint64_t kGaugesIntervalNs = kNsPerSecond;
+/// A hostile agent must not fill the log; what is left out is counted.
+constexpr std::uint64_t kAuditsPerSecondMax = 100;
 /// A full pipe is tried again this often; libzmq does not tell when it has room.
 constexpr long kOutboxRetryMs = 2;
 
@@ -108,7 +110,18 @@ void CoreThread::perform(ReadBlocks& read) {
 void CoreThread::perform(DropSegment& drop) { parts_.journal.drop_segment(drop.first); }
 void CoreThread::perform(Evict& evict) { parts_.router.evict(evict.connection); }
 void CoreThread::perform(AdmitKey& admit) { parts_.admin.admit(admit.key); }
-void CoreThread::perform(Audit& audit) { spdlog::warn("audit={} {}", audit.event, audit.detail); }
+void CoreThread::perform(Audit& audit) {
+  const std::uint64_t now_ns = parts_.clock.now().monotonic_ns;
+  if (now_ns >= audit_window_ends_ns_) {
+    if (audits_in_window_ > kAuditsPerSecondMax) {
+      spdlog::warn("audit=suppressed lines={}", audits_in_window_ - kAuditsPerSecondMax);
+    }
+    audits_in_window_ = 0;
+    audit_window_ends_ns_ = now_ns + kNsPerSecond;
+  }
+  if (++audits_in_window_ > kAuditsPerSecondMax) return;
+  spdlog::warn("audit={} {}", audit.event, audit.detail);
+}
 void CoreThread::perform(WakeAt& wake) { wake_at_ns_ = wake.monotonic_ns; }
 void CoreThread::perform(Stop& stop) {
   if (stop.exit_code == 0) {

@@ -60,6 +60,8 @@ class CoreThread {
   std::uint64_t wake_at_ns_ = 0;
   std::uint64_t gauges_at_ns_ = 0;
   std::uint64_t last_refused_handshakes_ = 0;
+  std::uint64_t audit_window_ends_ns_ = 0;
+  std::uint64_t audits_in_window_ = 0;
   bool more_waits_ = false;
   bool outbox_waits_ = false;
   bool stopped_ = false;

@@ -53,7 +53,7 @@ Result<Recovered> recover_state(JournalStore& store) {
   // A gap that an earlier start has recorded is settled already.
   std::erase_if(recovered.start.gaps, [&](const Gap& gap) {
     const auto& known = recovered.state.gaps();
-    return std::find(known.begin(), known.end(), gap) != known.end();
+    return known.count(gap) != 0;
   });
   merge_gaps(recovered.start.gaps, missing_segments(recovered.state, found.segments));
   const std::vector<SegmentInfo> segments = store.segments();

@@ -42,7 +42,7 @@ void ClientEngine::body(Time now, Bytes body) {
   if (!row.well_formed()) drop({ErrorCode::kMalformedFrame, "the hub sent a broken body part"});
 }
 
-void ClientEngine::disconnected(Time, Error error) {
+void ClientEngine::disconnected(Time, const Error& error) {
   if (state_ == State::kEnded) return;
   if (ends_connection(error.code)) {
     end(error);

@@ -55,7 +55,7 @@ class Fields {
     if (field == nullptr) return texts;
     Fields inner(*field);
     while (inner.ok() && !inner.at_end()) texts.push_back(inner.text());
-    ok_ = inner.ok();
+    if (!inner.ok()) ok_ = false;
     return texts;
   }
 
@@ -72,7 +72,7 @@ class Fields {
       Fields pair(pairs.ptr[i]);
       const auto session = pair.small<SessionId>();
       cursors.emplace_back(session, Position{pair.number()});
-      ok_ = pair.ok();
+      if (!pair.ok()) ok_ = false;
     }
     return cursors;
   }

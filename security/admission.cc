@@ -64,7 +64,7 @@ std::string encode_admission(const Admission& admission) {
   return text;
 }
 
-Result<Admission> bad_file(std::vector<std::string> problems) {
+Result<Admission> bad_file(const std::vector<std::string>& problems) {
   return {ErrorCode::kBadConfig, join_lines(problems)};
 }
 

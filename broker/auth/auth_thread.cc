@@ -102,7 +102,7 @@ class AuthThread::Handler {
       // One more than any request has is enough to see that there are too many.
       if (frames_.size() <= kZapFramesMax) frames_.push_back(std::move(frame));
       if (!more) break;
-      frame.rebuild();
+      frame = zmq::message_t();
       static_cast<void>(socket_.recv(frame, zmq::recv_flags::none));
     }
     reply_ = answer_zap(views(), *credentials_.current(), encryption_, random_routing_identity());
@@ -199,7 +199,7 @@ Status AuthThread::self_test(const ServerSecurity& security) {
   }
   const KeyPair stranger = generate_key_pair();
   handler_->set_uncounted(stranger.public_key);
-  const Status result = require_refusal(handler_->context(), security, stranger);
+  Status result = require_refusal(handler_->context(), security, stranger);
   handler_->set_uncounted(std::nullopt);
   return result;
 }

@@ -16,7 +16,7 @@ namespace capstan {
 /// Returns: the endpoint that was written.
 /// Errors:  kAlreadyExists: the folder is a hub's, or has anything else in it; kInvalidArgument:
 ///          the endpoint; kUnavailable: no free port; kIo.
-/// Source:  design §13; THREATS.md §4.4.
+/// Source:  THREATS.md §4.4.
 [[nodiscard]] Result<std::string> init_directory(const std::filesystem::path& directory,
                                                  std::string_view listen);
 

@@ -16,6 +16,9 @@
 
 namespace capstan {
 
+/// Blocks that one read fetches: enough to keep a receiver busy, little enough to hold.
+inline constexpr std::size_t kBlocksPerReadMax = 4;
+
 /// A settlement waits this long for a commit to ride in.
 inline constexpr std::uint64_t kSettleDelayNs = 50 * kNsPerMs;
 
@@ -71,6 +74,7 @@ struct Session {
   std::uint64_t credit_bytes = 0;
   CommitNumber opens_with;  ///< The commit whose release answers the attach.
   bool ready = false;       ///< Stands in Core::ready.
+  std::size_t blocks_per_read = kBlocksPerReadMax;
   bool reading = false;     ///< Waits for a ReadDone or for a free read.
   std::deque<SharedBlock> read_ahead;
   SharedBlock scan_block;  ///< Where the scan stands, so that it goes on and not over.
@@ -136,6 +140,12 @@ struct CommitConsequences {
   std::optional<Checkpoint> checkpoint;
 };
 
+/// A read that has not come back.
+struct PendingRead {
+  AgentId agent;
+  std::vector<Sequence> bases;
+};
+
 struct Core {
   Core(const HubConfig& hub_config, State recovered, const HubStart& hub_start);
 
@@ -166,7 +176,7 @@ struct Core {
   // Delivery.
   BlockCache cache;
   std::deque<Session*> ready;
-  std::unordered_map<ReadId, AgentId> reads;
+  std::unordered_map<ReadId, PendingRead> reads;
   std::deque<AgentId> waiting_for_read;
   ReadId next_read{1};
 

@@ -18,7 +18,6 @@ constexpr std::uint64_t kSessionTurnBytesMax = 1024 * 1024;
 /// What a connection may have unacknowledged over all of its sessions.
 constexpr std::uint64_t kConnectionBytesMax = 16 * 1024 * 1024;
 constexpr std::size_t kReadsInFlightMax = 16;
-constexpr std::size_t kBlocksPerReadMax = 4;
 
 bool has_credit(const Session& session) {
   return session.next_delivery <= session.credit_until &&
@@ -57,13 +56,13 @@ void request_read(Core& core, Session& session) {
       std::lower_bound(runs.begin(), runs.end(), session.next_position,
                        [](const MailRun& run, Position position) { return run.last() < position; });
   ReadBlocks read{core.next_read, {}};
-  for (; at != runs.end() && read.bases.size() < kBlocksPerReadMax; ++at) {
+  for (; at != runs.end() && read.bases.size() < session.blocks_per_read; ++at) {
     if (at->block > core.committed || core.cache.find(at->block) != nullptr) break;
     read.bases.push_back(at->block);
   }
   CAPSTAN_CHECK(!read.bases.empty());
   ++core.next_read;
-  core.reads.emplace(read.read, session.agent);
+  core.reads.emplace(read.read, PendingRead{session.agent, read.bases});
   core.effects->push_back(std::move(read));
 }
 
@@ -162,6 +161,17 @@ void start_waiting_reads(Core& core) {
   }
 }
 
+/// A damaged block is a gap, and only that block: of several, it is looked for one by one. After an
+/// I/O error the mail stays where it is until something else happens to this inbox.
+void take_read_error(Core& core, Session* session, const PendingRead& read, const Error& error) {
+  core.audit("read_failed", "agent=" + read.agent.hex() + " error=\"" + error.text() + "\"");
+  if (error.code == ErrorCode::kIo) return;
+  if (read.bases.size() == 1) record_gap(core, {read.bases.front(), read.bases.front()});
+  if (session == nullptr) return;
+  session->blocks_per_read = 1;
+  mark_ready(core, *session);
+}
+
 }  // namespace
 
 void mark_ready(Core& core, Session& session) {
@@ -187,21 +197,16 @@ bool deliver(Core& core) {
 void take_read(Core& core, const ReadDone& done) {
   const auto at = core.reads.find(done.id);
   if (at == core.reads.end()) return;
-  const AgentId agent = at->second;
+  const PendingRead read = std::move(at->second);
   core.reads.erase(at);
-  Session* session = core.inbox_of(agent).receiver;
+  Session* session = core.inbox_of(read.agent).receiver;
+  const bool waiting = session != nullptr && session->reading;
+  if (waiting) session->reading = false;
   if (done.error) {
-    core.audit("read_failed", "agent=" + agent.hex() + " error=" + done.error->text());
-    // The block that could not be read is the first of the agent's next run.
-    if (session != nullptr && done.error->code != ErrorCode::kIo) {
-      if (const MailRun* run = next_run(core, *session)) {
-        record_gap(core, {run->block, run->block});
-      }
-    }
-  }
-  if (session != nullptr && session->reading) {
-    session->reading = false;
-    for (const SharedBlock& block : done.blocks) session->read_ahead.push_back(block);
+    take_read_error(core, session, read, *done.error);
+  } else if (waiting) {
+    session->blocks_per_read = kBlocksPerReadMax;
+    session->read_ahead.assign(done.blocks.begin(), done.blocks.end());
     mark_ready(core, *session);
   }
   start_waiting_reads(core);

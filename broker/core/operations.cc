@@ -149,6 +149,7 @@ Answer run_operation(Core& core, Connection& connection, const Request& request)
 
 std::vector<std::string> operation_names() {
   std::vector<std::string> names;
+  names.reserve(kOperations.size());
   for (const OperationEntry& entry : kOperations) names.emplace_back(entry.name);
   return names;
 }
@@ -189,7 +190,30 @@ Result<AgentId> create_agent(Core& core, const std::string& name, const Admitted
   return agent.id;
 }
 
+namespace {
+
+/// A key that is no longer admitted leaves at once, and not when its connection happens to end.
+void evict_withdrawn(Core& core, const std::vector<AdmittedKey>& keys) {
+  std::vector<ConnectionId> withdrawn;
+  for (const auto& [id, connection] : core.connections) {
+    const auto& key = connection->identity.key;
+    const bool admitted = std::any_of(keys.begin(), keys.end(),
+                                      [&](const AdmittedKey& known) { return known.key == key; });
+    if (!connection->any_key && !admitted) withdrawn.push_back(id);
+  }
+  std::sort(withdrawn.begin(), withdrawn.end());
+  for (const ConnectionId& id : withdrawn) {
+    Connection& connection = *core.find_connection(id);
+    core.output(connection).write(Bye{ErrorCode::kAccessDenied, "this key is no longer admitted"});
+    close_peer(core, id);
+    core.effects->push_back(Evict{id});
+  }
+}
+
+}  // namespace
+
 void take_keys(Core& core, const std::vector<AdmittedKey>& keys) {
+  evict_withdrawn(core, keys);
   for (const AdmittedKey& key : keys) {
     for (const std::string& name : key.names) {
       if (!check_agent_name(name)) continue;

@@ -1,4 +1,4 @@
-// Segments, snapshots, checkpoints, and what may be dropped. FORMAT.md §1 and §6.
+// Segments, snapshots, checkpoints, and what may be dropped. FORMAT.md §2, §4 and §5.
 #include <algorithm>
 
 #include "stages.h"

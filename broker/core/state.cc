@@ -72,7 +72,7 @@ Status State::apply(const RecordView& record, Sequence block) {
     case RecordType::kGap: {
       const auto gap = decode_gap_record(record.payload);
       if (!gap) return damaged(record);
-      gaps_.push_back(*gap);
+      apply_gap(*gap);
       return {};
     }
     case RecordType::kSnapshotBegin:
@@ -97,6 +97,10 @@ void State::apply_envelope(AgentId owner, Mailbox& mailbox, const EnvelopeRecord
                            const EnvelopeId& id, AgentId sender, Sequence sequence,
                            Sequence block) {
   applied_ = sequence;
+  // Positions that are missing stood in a block that is lost.
+  if (mailbox.next < record.position) {
+    mailbox.settled.add(mailbox.next.value, record.position.value - 1);
+  }
   mailbox.next = record.position.plus(1);
   mailbox.pending_bytes += record.envelope.size();
   if (!mailbox.runs.empty() && mailbox.runs.back().block == block &&
@@ -150,6 +154,20 @@ void State::apply_segment(const SegmentRecord& record) {
     segments_[record.first] = record.state;
   }
   dirty_segments_ = true;
+}
+
+void State::apply_gap(const Gap& gap) {
+  gaps_.insert(gap);
+  dirty_gaps_ = true;
+  // The lost records may have been envelopes whose positions were delivered already: no position may
+  // be given out twice, or a receiver would take the new envelope for the old one.
+  const std::uint64_t lost = gap.last.value - gap.first.value + 1;
+  for (auto& [channel, mailbox] : mailboxes_) {
+    mailbox.settled.add(mailbox.next.value, mailbox.next.value + lost - 1);
+    mailbox.next = mailbox.next.plus(lost);
+    forget_settled_runs(channel, mailbox);
+    dirty_mailboxes_.insert(channel);
+  }
 }
 
 Producer& State::producer(const ProducerId& id) {

@@ -2,9 +2,10 @@
 //
 //   'A' agent id            → the payload of an agent record
 //   'M' channel id          → next, pending bytes, settled floor, settled spans
-//   'R' channel id, first   → part of the block index: runs whose first position is `first` or
-//   above 'P' agent id, epoch     → settled floor and spans, last use, runs of numbers and ids 'S'
-//   first sequence      → segment state
+//   'R' channel id, first   → part of the block index: the runs from position `first` on
+//   'P' agent id, epoch     → settled floor and spans, last use, runs of numbers and ids
+//   'S' first sequence      → segment state
+//   'G' first sequence      → last sequence of a gap
 #include <algorithm>
 
 #include "capstan/base/cursor.h"
@@ -79,6 +80,12 @@ std::string producer_value(const Producer& producer) {
   return text(value);
 }
 
+std::string gap_value(const Gap& gap) {
+  ByteBuffer value;
+  append_u64_le(value, gap.last.value);
+  return text(value);
+}
+
 std::optional<Producer> read_producer(Cursor& in) {
   PositionSet settled = take_positions(in);
   const Sequence last_used{in.u64_le()};
@@ -107,6 +114,12 @@ std::string State::runs_key(ChannelId channel, Position first) {
 
 std::string State::segment_key(Sequence first) {
   std::string key(1, 'S');
+  append_key_number(key, first.value);
+  return key;
+}
+
+std::string State::gap_key(Sequence first) {
+  std::string key(1, 'G');
   append_key_number(key, first.value);
   return key;
 }
@@ -149,6 +162,11 @@ Status State::load_row(Bytes key, Bytes value) {
     if (!name.ok() || !name.at_end() || !in.ok() || !in.at_end()) return damaged;
     segments_[first] = state;
     return {};
+  }
+  if (kind == 'G') {
+    const Sequence first{name.u64_be()};
+    gaps_.insert({first, Sequence{in.u64_le()}});
+    return name.ok() && in.ok() && in.at_end() ? Status() : Status(damaged);
   }
   const Bytes id = name.take(16);
   if (!name.ok()) return damaged;
@@ -198,7 +216,7 @@ Status State::load_row(Bytes key, Bytes value) {
 }
 
 bool State::dirty() const {
-  return dirty_segments_ || !dirty_agents_.empty() || !dirty_mailboxes_.empty() ||
+  return dirty_segments_ || dirty_gaps_ || !dirty_agents_.empty() || !dirty_mailboxes_.empty() ||
          !dirty_producers_.empty() || !deleted_keys_.empty();
 }
 
@@ -208,6 +226,7 @@ void State::mark_all_dirty() {
   for (const auto& [channel, mailbox] : mailboxes_) dirty_mailboxes_.insert(channel);
   for (const auto& [id, producer] : producers_) dirty_producers_.insert(id);
   dirty_segments_ = true;
+  dirty_gaps_ = true;
 }
 
 Checkpoint State::take_dirty_rows() {
@@ -240,10 +259,14 @@ Checkpoint State::take_dirty_rows() {
       checkpoint.puts.push_back({segment_key(first), std::string(1, static_cast<char>(state))});
     }
   }
+  if (dirty_gaps_) {
+    for (const Gap& gap : gaps_) checkpoint.puts.push_back({gap_key(gap.first), gap_value(gap)});
+  }
   dirty_agents_.clear();
   dirty_mailboxes_.clear();
   dirty_producers_.clear();
   dirty_segments_ = false;
+  dirty_gaps_ = false;
   return checkpoint;
 }
 
@@ -253,9 +276,9 @@ std::vector<StateRow> State::all_rows() const {
   for (const auto& [channel, mailbox] : mailboxes_) {
     rows.push_back({id_key('M', channel), mailbox_value(mailbox)});
   }
-  for (const auto& [channel, mailbox] : mailboxes_) {
-    split_runs(mailbox.runs, 0, [&](Position first, Position, std::string value) {
-      rows.push_back({runs_key(channel, first), std::move(value)});
+  for (const auto& entry : mailboxes_) {
+    split_runs(entry.second.runs, 0, [&](Position first, Position, std::string value) {
+      rows.push_back({runs_key(entry.first, first), std::move(value)});
     });
   }
   for (const auto& [id, producer] : producers_) {
@@ -264,6 +287,7 @@ std::vector<StateRow> State::all_rows() const {
   for (const auto& [first, state] : segments_) {
     rows.push_back({segment_key(first), std::string(1, static_cast<char>(state))});
   }
+  for (const Gap& gap : gaps_) rows.push_back({gap_key(gap.first), gap_value(gap)});
   std::sort(rows.begin(), rows.end(),
             [](const StateRow& a, const StateRow& b) { return a.key < b.key; });
   return rows;

@@ -11,9 +11,8 @@
 namespace capstan::cli {
 
 /// Connects with the key of `name` (or --key) and waits until the hub has answered.
-/// Errors: kUnavailable: no hub within --connect-timeout; kRefusedHandshake; kIo, kInsecureFile:
-/// the
-///         key; kBadConfig.
+/// Errors: kUnavailable: no hub within --connect-timeout; kRefusedHandshake; kIo, kInsecureFile: of
+///         the key; kBadConfig.
 [[nodiscard]] Result<std::unique_ptr<HubClient>> connect(const CommonOptions& common,
                                                          const std::string& name);
 

@@ -52,7 +52,7 @@ class ClientEngine {
   void connected(Time now);
   void body(Time now, Bytes body);
   /// Unaccepted envelopes stay and are sent again. kRefusedHandshake ends the connection for good.
-  void disconnected(Time now, Error error);
+  void disconnected(Time now, const Error& error);
   void tick(Time now);
 
   // What the application wants. Commands for a session that has ended do nothing.

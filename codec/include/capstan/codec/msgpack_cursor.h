@@ -14,7 +14,14 @@ namespace capstan::msgpack_cursor {
   return true;
 }
 
-/// Any non-negative integer encoding; other types fail the cursor.
+/// A value that came in a signed form; a negative one fails the cursor.
+[[nodiscard]] inline std::uint64_t not_negative(Cursor& in, std::int64_t value) {
+  if (value >= 0) return static_cast<std::uint64_t>(value);
+  in.fail();
+  return 0;
+}
+
+/// Any non-negative integer encoding, signed forms too; other types fail the cursor.
 [[nodiscard]] inline std::uint64_t read_uint(Cursor& in) {
   const std::uint8_t tag = in.u8();
   if (tag < 0x80) return tag;
@@ -27,6 +34,14 @@ namespace capstan::msgpack_cursor {
       return in.u32_be();
     case 0xcf:
       return in.u64_be();
+    case 0xd0:
+      return not_negative(in, static_cast<std::int8_t>(in.u8()));
+    case 0xd1:
+      return not_negative(in, static_cast<std::int16_t>(in.u16_be()));
+    case 0xd2:
+      return not_negative(in, static_cast<std::int32_t>(in.u32_be()));
+    case 0xd3:
+      return not_negative(in, static_cast<std::int64_t>(in.u64_be()));
     default:
       in.fail();
       return 0;

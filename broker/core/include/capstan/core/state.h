@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -75,7 +76,7 @@ class State {
   }
   [[nodiscard]] const Producer* find_producer(const ProducerId& id) const;
   [[nodiscard]] const std::map<Sequence, SegmentState>& segments() const { return segments_; }
-  [[nodiscard]] const std::vector<Gap>& gaps() const { return gaps_; }
+  [[nodiscard]] const std::set<Gap>& gaps() const { return gaps_; }
 
   /// Lowest sequence that an unsettled envelope may have; `otherwise` when all mail is settled.
   [[nodiscard]] Sequence lowest_unsettled(Sequence otherwise) const;
@@ -105,12 +106,14 @@ class State {
   [[nodiscard]] Status apply_settled(const SettledRecord& record);
   void apply_agent(const AgentRecord& record);
   void apply_segment(const SegmentRecord& record);
+  void apply_gap(const Gap& gap);
   void forget_settled_runs(ChannelId channel, Mailbox& mailbox);
   Producer& producer(const ProducerId& id);
   void mark_all_dirty();
 
   [[nodiscard]] static std::string runs_key(ChannelId channel, Position first);
   [[nodiscard]] static std::string segment_key(Sequence first);
+  [[nodiscard]] static std::string gap_key(Sequence first);
   [[nodiscard]] static std::string producer_key(const ProducerId& id);
 
   std::unordered_map<AgentId, AgentRecord> agents_;
@@ -119,7 +122,7 @@ class State {
   std::unordered_map<ProducerId, Producer, ProducerIdHash> producers_;
   std::unordered_map<AgentId, std::vector<std::uint64_t>> epochs_;
   std::map<Sequence, SegmentState> segments_;
-  std::vector<Gap> gaps_;
+  std::set<Gap> gaps_;
   Sequence applied_;
   Sequence snapshot_;
   bool reading_snapshot_ = false;
@@ -129,6 +132,7 @@ class State {
   std::unordered_set<ChannelId> dirty_mailboxes_;
   std::unordered_set<ProducerId, ProducerIdHash> dirty_producers_;
   bool dirty_segments_ = false;
+  bool dirty_gaps_ = false;
   std::vector<std::string> deleted_keys_;
 };
 
