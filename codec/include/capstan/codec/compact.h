@@ -40,6 +40,8 @@ class FrameRow {
 /// Errors: kMalformedFrame, kUnknownFrame (also for fast-path types, which are not control frames).
 [[nodiscard]] Result<ControlFrame> decode_control(Bytes frame);
 
+class FrameHeader;
+
 /// Appends frames to one body part.
 class BodyWriter {
  public:
@@ -70,7 +72,11 @@ class BodyWriter {
   template <typename WriteFields>
   void frame(FrameType type, std::uint32_t field_count, WriteFields write_fields);
 
+  void append_frame(FrameHeader& header, Bytes tail);
+  void reserve();
+
   ByteBuffer body_;
+  std::size_t last_size_ = 0;  ///< Of the body before: the next one is likely to be as large.
 };
 
 }  // namespace capstan

@@ -1,0 +1,109 @@
+// capstan_bench: how fast the hub is, and how far that is from what its sockets and disk allow.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "agent_envelope.h"
+#include "processes.h"
+#include "roles.h"
+#include "suite.h"
+
+namespace capstan::bench {
+namespace {
+
+struct CommandLine {
+  bool full = false;
+  bool json = false;
+  std::string role;
+  std::string spec;
+  SuiteOptions suite;
+  CLI::Option* payload_given = nullptr;
+  CLI::Option* seconds_given = nullptr;
+};
+
+std::string default_dir() {
+  const char* temporary = std::getenv("TMPDIR");
+  return temporary != nullptr ? temporary : "build/bench-data";
+}
+
+void declare(CLI::App& app, CommandLine& line) {
+  line.suite.dir = default_dir();
+  app.add_flag("--full", line.full,
+               "all payloads, five runs of 20 s (default: 256 B, three of 5 s)");
+  app.add_flag("--json", line.json, "one JSON object per row on standard output, nothing else");
+  app.add_option("--rows", line.suite.rows, "workloads: one_to_one, or floor for the floor alone")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"one_to_one", "floor"}));
+  line.payload_given = app.add_option("--payload", line.suite.payloads, "bytes of event_data")
+                           ->delimiter(',')
+                           ->check(CLI::Range(kPayloadBytesMin, std::size_t{512} * 1024));
+  line.seconds_given = app.add_option("--seconds", line.suite.seconds, "length of a measured run")
+                           ->check(CLI::Range(0.1, 600.0));
+  app.add_option("--grid-seconds", line.suite.grid_seconds, "length of a run of the grid search")
+      ->check(CLI::Range(0.1, 60.0))
+      ->capture_default_str();
+  app.add_option("--dir", line.suite.dir, "where data is written; on the disk to be measured")
+      ->capture_default_str();
+  app.add_option("--role", line.role, "")->group("");
+  app.add_option("--spec", line.spec, "")->group("");
+}
+
+void widen_to_full(CommandLine& line) {
+  line.suite.rounds = 5;
+  if (line.payload_given->count() == 0) line.suite.payloads = {64, 256, 1024};
+  if (line.seconds_given->count() == 0) line.suite.seconds = 20.0;
+}
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "capstan_bench: %s\n", error.text().c_str());
+  return EXIT_FAILURE;
+}
+
+int run_as_role(const CommandLine& line) {
+  const RunSpec spec = RunSpec::from_json(nlohmann::json::parse(line.spec));
+  const Status done = run_role(line.role, spec);
+  return done ? EXIT_SUCCESS : fail(done.error());
+}
+
+int run_as_bench(const CommandLine& line) {
+  end_gently_when_interrupted();
+  auto machine = describe_machine(line.suite.dir);
+  if (!machine) return fail(machine.error());
+  std::vector<Row> rows;
+  const auto add_row = [&](const Row& row) {
+    rows.push_back(row);
+    if (line.json) {
+      std::printf("%s\n", row_json(row).dump().c_str());
+      std::fflush(stdout);
+    }
+  };
+  const Status done = run_suite(line.suite, add_row);
+  if (!rows.empty())
+    std::fprintf(line.json ? stderr : stdout, "%s", table_text(*machine, rows).c_str());
+  return done ? EXIT_SUCCESS : fail(done.error());
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Measures Capstan against the floor: the same sockets and disk without a broker.");
+  CommandLine line;
+  declare(app, line);
+  CLI11_PARSE(app, argc, argv);
+  if (line.full) widen_to_full(line);
+  return line.role.empty() ? run_as_bench(line) : run_as_role(line);
+}
+
+}  // namespace
+}  // namespace capstan::bench
+
+int main(int argc, char** argv) {
+  try {
+    return capstan::bench::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "capstan_bench: %s\n", error.what());
+    return EXIT_FAILURE;
+  }
+}
