@@ -50,12 +50,12 @@ Result<Recovered> recover_state(JournalStore& store) {
   recovered.start.last_sequence = found.last_sequence;
   recovered.start.id_time_ceiling_ns = found.id_time_ceiling_ns;
   recovered.start.gaps = found.gaps;
+  merge_gaps(recovered.start.gaps, missing_segments(recovered.state, found.segments));
   // A gap that an earlier start has recorded is settled already.
   std::erase_if(recovered.start.gaps, [&](const Gap& gap) {
     const auto& known = recovered.state.gaps();
     return known.count(gap) != 0;
   });
-  merge_gaps(recovered.start.gaps, missing_segments(recovered.state, found.segments));
   const std::vector<SegmentInfo> segments = store.segments();
   if (!segments.empty()) recovered.start.open_segment_bytes = segments.back().bytes;
   return recovered;

@@ -17,6 +17,8 @@ std::string_view base_name(std::string_view path) {
 
 bool is_log(std::string_view path) { return base_name(path).ends_with(".log"); }
 
+bool is_manifest(std::string_view path) { return base_name(path).starts_with("MANIFEST"); }
+
 }  // namespace
 
 std::string parent_directory(const std::string& path) {
@@ -59,7 +61,27 @@ leveldb::Status JournalEnv::NewWritableFile(const std::string& path, leveldb::Wr
 leveldb::Status JournalEnv::RenameFile(const std::string& from, const std::string& to) {
   const leveldb::Status renamed = target()->RenameFile(from, to);
   if (!renamed.ok() || base_name(to) != "CURRENT") return renamed;
-  return sync_directory(parent_directory(to));
+  const std::string directory = parent_directory(to);
+  const leveldb::Status synced = sync_directory(directory);
+  const std::lock_guard lock(mutex_);
+  if (synced.ok()) {
+    doubtful_.erase(directory);
+  } else {
+    doubtful_.insert(directory);
+  }
+  return synced;
+}
+
+// After a failed RenameFile() LevelDB takes its new manifest back. When only the sync has failed,
+// CURRENT names that manifest already: without it the database would be damaged for good.
+leveldb::Status JournalEnv::RemoveFile(const std::string& path) {
+  if (is_manifest(path)) {
+    const std::lock_guard lock(mutex_);
+    if (doubtful_.count(parent_directory(path)) != 0) {
+      return leveldb::Status::IOError(path, "CURRENT may name it");
+    }
+  }
+  return target()->RemoveFile(path);
 }
 
 leveldb::Status JournalEnv::CreateDir(const std::string& path) {

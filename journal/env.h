@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "capstan/base/result.h"
@@ -28,6 +29,7 @@ class JournalEnv final : public leveldb::EnvWrapper {
 
   leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
   leveldb::Status RenameFile(const std::string& from, const std::string& to) override;
+  leveldb::Status RemoveFile(const std::string& path) override;
   leveldb::Status CreateDir(const std::string& path) override;
   void Schedule(void (*work)(void*), void* argument) override;
 
@@ -47,6 +49,7 @@ class JournalEnv final : public leveldb::EnvWrapper {
   Background background_;
   std::mutex mutex_;
   std::deque<Work> queued_;
+  std::set<std::string> doubtful_;  ///< Databases whose CURRENT was renamed but not synced.
 };
 
 /// Syncs real directories.

@@ -11,19 +11,23 @@ void release_accepts(Core& core, const CommitConsequences& done) {
   for (const AcceptRun& run : done.accepts) {
     core.counters.accepted += run.accept.count;
     Session* session = core.find_session(run.connection, run.accept.session);
-    if (session == nullptr) continue;
+    // The id may have been bound anew, to another agent or epoch: these are not its numbers.
+    if (session == nullptr || run.producer != ProducerId{session->agent, session->epoch}) continue;
     session->unaccepted.envelopes -= std::min(session->unaccepted.envelopes, run.accept.count);
     session->unaccepted.bytes -= std::min(session->unaccepted.bytes, run.bytes);
     Accept accept = run.accept;
     accept.window = core.window;
     core.output(*session->connection).write(accept);
+    core.flush_if_large(*session->connection);
   }
 }
 
 void release_replies(Core& core, CommitConsequences& done) {
   for (auto& [connection_id, writer] : done.replies) {
     Connection* connection = core.find_connection(connection_id);
-    if (connection != nullptr) core.output(*connection).append_body(writer.take());
+    if (connection == nullptr) continue;
+    core.flush_if_large(*connection);
+    core.output(*connection).append_body(writer.take());
   }
 }
 

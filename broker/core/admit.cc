@@ -44,8 +44,18 @@ std::optional<std::pair<ErrorCode, std::string>> check_place(const Core& core,
   return std::nullopt;
 }
 
+/// Numbers that an earlier session had settled need not come again: the next expected one lies
+/// behind them.
+void pass_settled(Session& session, const Producer* producer) {
+  while (session.expected <= session.settled_before && producer != nullptr &&
+         producer->is_settled(session.expected)) {
+    ++session.expected;
+  }
+}
+
 void accept_again(Core& core, Session& session, std::uint64_t number, const EnvelopeId& id) {
   ++core.counters.deduplicated;
+  session.open_numbers.close(number);
   core.reply(*session.connection, Accept{session.id, number, 1, id, core.window});
 }
 
@@ -73,8 +83,9 @@ std::optional<Admitted> admit(Core& core, const Routed& routed) {
   BatchItem& item = routed.item();
   Session& session = *item.session;
   const std::uint64_t number = item.send.number;
-  if (number < session.expected) {
+  if (number < session.expected || session.expected <= session.settled_before) {
     const Producer* producer = core.state.find_producer({session.agent, session.epoch});
+    pass_settled(session, producer);
     if (producer != nullptr && producer->is_settled(number)) {
       accept_again(core, session, number, producer->id_of(number).value_or(EnvelopeId{}));
       return std::nullopt;

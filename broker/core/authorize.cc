@@ -8,8 +8,9 @@ namespace {
 constexpr auto kSendType = static_cast<std::uint8_t>(FrameType::kSend);
 
 ErrorCode check_sender(Core& core, const BatchItem& item) {
+  if (item.error != ErrorCode::kOk) return item.error;
   if (item.session == nullptr) return ErrorCode::kUnknownSession;
-  if (item.error != ErrorCode::kOk || item.send.envelope.empty()) return item.error;
+  if (item.send.envelope.empty()) return ErrorCode::kOk;
   const AgentId sender = item.envelope.sender_id();
   // Zero leaves it to the hub to fill in; anything else must be the session's own agent.
   if (sender.is_zero() || sender == item.session->agent) return ErrorCode::kOk;

@@ -20,14 +20,17 @@ void add_accept(CommitConsequences& building, const Session& session, std::uint6
     AcceptRun& run = building.accepts.back();
     Accept& last = run.accept;
     if (run.connection == session.connection->id && last.session == session.id &&
+        run.producer == ProducerId{session.agent, session.epoch} &&
         number == last.first_number + last.count && id == last.first_id.plus(last.count)) {
       ++last.count;
       run.bytes += bytes;
       return;
     }
   }
-  building.accepts.push_back(
-      {session.connection->id, Accept{session.id, number, 1, id, {}}, bytes});
+  building.accepts.push_back({session.connection->id,
+                              {session.agent, session.epoch},
+                              Accept{session.id, number, 1, id, {}},
+                              bytes});
 }
 
 bool may_leave(const Core& core) {

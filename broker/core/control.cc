@@ -103,6 +103,8 @@ Result<std::uint64_t> bind_poster(Core& core, Session& session, const Attach& at
   core.posters[id] = &session;
   session.epoch = attach.epoch;
   const std::uint64_t floor = producer == nullptr ? 0 : producer->floor();
+  // What is open below settled numbers has to come first; the settled ones need not come again.
+  session.settled_before = producer == nullptr ? 0 : producer->settled().highest();
   session.expected = std::max(floor + 1, attach.first_number);
   return floor;
 }

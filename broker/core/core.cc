@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "capstan/base/check.h"
+#include "capstan/codec/limits.h"
 
 namespace capstan {
 
@@ -61,15 +62,24 @@ BodyWriter& Core::output(Connection& connection) {
   return connection.out;
 }
 
+void Core::flush_if_large(Connection& connection) {
+  if (connection.out.size() < kBatchBytesTarget) return;
+  effects->push_back(SendBody{connection.id, connection.out.take()});
+}
+
 CommitConsequences& Core::consequences() {
   CAPSTAN_CHECK(uncommitted());
   return builder.empty() ? in_flight.back() : building;
 }
 
 BodyWriter& Core::reply_writer(Connection& connection) {
-  if (!uncommitted()) return output(connection);
+  if (!uncommitted()) {
+    flush_if_large(connection);
+    return output(connection);
+  }
   auto& replies = consequences().replies;
-  if (replies.empty() || replies.back().first != connection.id) {
+  if (replies.empty() || replies.back().first != connection.id ||
+      replies.back().second.size() >= kBatchBytesTarget) {
     replies.emplace_back(connection.id, BodyWriter());
   }
   return replies.back().second;

@@ -56,7 +56,8 @@ struct Session {
 
   // Posting.
   std::uint64_t epoch = 0;
-  std::uint64_t expected = 1;  ///< Lowest number that this session has not presented yet.
+  std::uint64_t expected = 1;        ///< Lowest number that this session has not presented yet.
+  std::uint64_t settled_before = 0;  ///< Highest number that was settled when this one attached.
   OpenNumbers open_numbers;
   SendWindow unaccepted;
   ChannelId last_channel;  ///< Route of the last envelope; senders repeat themselves.
@@ -75,7 +76,7 @@ struct Session {
   CommitNumber opens_with;  ///< The commit whose release answers the attach.
   bool ready = false;       ///< Stands in Core::ready.
   std::size_t blocks_per_read = kBlocksPerReadMax;
-  bool reading = false;     ///< Waits for a ReadDone or for a free read.
+  bool reading = false;  ///< Waits for a ReadDone or for a free read.
   std::deque<SharedBlock> read_ahead;
   SharedBlock scan_block;  ///< Where the scan stands, so that it goes on and not over.
   std::size_t scan_offset = 0;
@@ -121,6 +122,7 @@ struct Counters {
 /// Accepts of one session whose numbers and ids are consecutive.
 struct AcceptRun {
   ConnectionId connection;
+  ProducerId producer;
   Accept accept;
   std::uint64_t bytes = 0;
 };
@@ -208,6 +210,9 @@ struct Core {
 
   /// The writer of what leaves for this connection at the end of the turn.
   BodyWriter& output(Connection& connection);
+
+  /// Sends what has gathered for a connection once it is worth a body part of its own.
+  void flush_if_large(Connection& connection);
 
   /// Queues a frame computed from the state: it leaves when that state is durable.
   template <typename Frame>

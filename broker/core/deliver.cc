@@ -4,7 +4,6 @@
 
 #include "capstan/base/check.h"
 #include "capstan/codec/envelope.h"
-#include "capstan/codec/limits.h"
 #include "stages.h"
 
 namespace capstan {
@@ -45,6 +44,21 @@ SharedBlock resident_block(Core& core, Session& session, Sequence base) {
   return core.cache.find(base);
 }
 
+bool is_settled(const Inbox& inbox, Position position) {
+  if (inbox.mailbox->settled.contains(position.value)) return true;
+  return std::any_of(inbox.unsaved.begin(), inbox.unsaved.end(), [&](const Interval& interval) {
+    return interval.first <= position && position <= interval.last;
+  });
+}
+
+/// The index has runs in which nothing is waited for: what lies before them is not settled.
+bool is_settled(const Inbox& inbox, const MailRun& run) {
+  for (Position position = run.first; position <= run.last(); ++position) {
+    if (!is_settled(inbox, position)) return false;
+  }
+  return true;
+}
+
 void request_read(Core& core, Session& session) {
   session.reading = true;
   if (core.reads.size() >= kReadsInFlightMax) {
@@ -58,19 +72,12 @@ void request_read(Core& core, Session& session) {
   ReadBlocks read{core.next_read, {}};
   for (; at != runs.end() && read.bases.size() < session.blocks_per_read; ++at) {
     if (at->block > core.committed || core.cache.find(at->block) != nullptr) break;
-    read.bases.push_back(at->block);
+    if (!is_settled(*session.inbox, *at)) read.bases.push_back(at->block);
   }
   CAPSTAN_CHECK(!read.bases.empty());
   ++core.next_read;
   core.reads.emplace(read.read, PendingRead{session.agent, read.bases});
   core.effects->push_back(std::move(read));
-}
-
-bool is_settled(const Inbox& inbox, Position position) {
-  if (inbox.mailbox->settled.contains(position.value)) return true;
-  return std::any_of(inbox.unsaved.begin(), inbox.unsaved.end(), [&](const Interval& interval) {
-    return interval.first <= position && position <= interval.last;
-  });
 }
 
 void notify(Core& core, Session& session, const EnvelopeRecord& record, const EnvelopeId& id) {
@@ -80,9 +87,7 @@ void notify(Core& core, Session& session, const EnvelopeRecord& record, const En
   BodyWriter& out = core.output(connection);
   out.write(NotifyView{session.id, session.next_delivery, again ? 2U : 1U, record.position,
                        record.envelope});
-  if (out.size() >= kBatchBytesTarget) {
-    core.effects->push_back(SendBody{connection.id, out.take()});
-  }
+  core.flush_if_large(connection);
   ++session.next_delivery;
   session.in_flight.push_back({record.position, id, record.envelope.size(), false});
   session.in_flight_bytes += record.envelope.size();
@@ -136,6 +141,11 @@ Outcome deliver_session(Core& core, Session& session, std::uint64_t& turn_bytes)
     const MailRun* run = next_run(core, session);
     if (run == nullptr) break;
     const SharedBlock block = resident_block(core, session, run->block);
+    if (block == nullptr && is_settled(*session.inbox, *run)) {
+      // Never read for nothing: the block may be one that nobody can read.
+      session.next_position = run->last().plus(1);
+      continue;
+    }
     if (block == nullptr) {
       request_read(core, session);
       break;

@@ -11,6 +11,8 @@ namespace capstan {
 
 namespace {
 
+constexpr std::size_t kAgentsPerPage = 1000;
+
 ByteBuffer id_bytes(AgentId id) { return {id.bytes.begin(), id.bytes.end()}; }
 
 /// Answers now, or not at all when it has arranged for a later answer (empty optional).
@@ -25,9 +27,15 @@ Answer get_agent(Core& core, Connection&, const Request&, const ParamMap& params
   return ParamMap().set("agent_id", id_bytes(agent->id)).set("name", agent->name);
 }
 
-Answer list_agents(Core& core, Connection&, const Request&, const ParamMap&) {
+/// One page of agents in the order of their names, from behind `after` on.
+Answer list_agents(Core& core, Connection&, const Request&, const ParamMap& params) {
+  const std::string after = params.text("after").value_or("");
   std::vector<ParamMap> agents;
-  for (const auto& [id, agent] : core.state.agents()) {
+  const auto& by_name = core.state.agents_by_name();
+  auto next = by_name.upper_bound(after);
+  for (; next != by_name.end() && agents.size() < kAgentsPerPage; ++next) {
+    const AgentId id = next->second;
+    const AgentRecord& agent = *core.state.find_agent(id);
     const Inbox& inbox = core.inbox_of(id);
     agents.push_back(
         ParamMap()
@@ -38,9 +46,7 @@ Answer list_agents(Core& core, Connection&, const Request&, const ParamMap&) {
             .set("pending", inbox.mailbox->pending())
             .set("pending_bytes", inbox.mailbox->pending_bytes));
   }
-  std::sort(agents.begin(), agents.end(),
-            [](const ParamMap& a, const ParamMap& b) { return a.text("name") < b.text("name"); });
-  return ParamMap().set("agents", std::move(agents));
+  return ParamMap().set("agents", std::move(agents)).set("more", next != by_name.end());
 }
 
 Answer status(Core& core, Connection&, const Request&, const ParamMap&) {
@@ -90,16 +96,21 @@ Answer agent_add(Core& core, Connection& connection, const Request& request,
   admitted.name = *name;
   std::copy(key->begin(), key->end(), admitted.key.begin());
   admitted.names = *names;
-  ParamMap result;
+  // A glob names agents that register later; of the literal names all are created, or none.
+  std::vector<std::string> literal;
   for (const std::string& glob : *names) {
-    if (!check_agent_name(glob)) continue;  // A glob names agents that register later.
+    if (!check_agent_name(glob)) continue;
     const AgentRecord* known = core.state.find_agent(glob);
     if (known != nullptr && known->key != admitted.key) {
       return Error{ErrorCode::kAlreadyExists, "agent '" + glob + "' belongs to another key"};
     }
-    const auto id = create_agent(core, glob, admitted);
+    literal.push_back(glob);
+  }
+  ParamMap result;
+  for (const std::string& agent : literal) {
+    const auto id = create_agent(core, agent, admitted);
     if (!id) return id.error();
-    if (glob == *name) result.set("agent_id", id_bytes(*id));
+    if (agent == *name) result.set("agent_id", id_bytes(*id));
   }
   core.waiting_admissions[*name] = {
       connection.id, Response{request.request_id, ErrorCode::kOk, {}, encode_params(result)}};

@@ -12,17 +12,17 @@ PositionSet::PositionSet(std::uint64_t floor, std::vector<Span> spans)
 void PositionSet::add(std::uint64_t first, std::uint64_t last) {
   first = std::max(first, floor_ + 1);
   if (last < first) return;
-  if (first == floor_ + 1 && (spans_.empty() || last + 1 < spans_.front().first)) {
+  if (first == floor_ + 1 && (spans_.empty() || last < spans_.front().first - 1)) {
     floor_ = last;  // The common case: settled in order.
     return;
   }
   // All spans that touch first … last melt into one.
   const auto begin =
       std::lower_bound(spans_.begin(), spans_.end(), first,
-                       [](const Span& s, std::uint64_t n) { return s.last + 1 < n; });
+                       [](const Span& s, std::uint64_t n) { return s.last < n - 1; });
   auto end = begin;
   Span merged{first, last};
-  while (end != spans_.end() && end->first <= last + 1) {
+  while (end != spans_.end() && end->first - 1 <= last) {
     merged.first = std::min(merged.first, end->first);
     merged.last = std::max(merged.last, end->last);
     above_floor_ -= end->last - end->first + 1;

@@ -119,6 +119,8 @@ Status State::apply_settled(const SettledRecord& record) {
     mailbox.settled.add(interval.first.value, interval.last.value);
   }
   mailbox.pending_bytes -= std::min(mailbox.pending_bytes, record.bytes);
+  // Nobody knows how many bytes were lost in a gap.
+  if (mailbox.pending() == 0) mailbox.pending_bytes = 0;
   forget_settled_runs(record.channel, mailbox);
   dirty_mailboxes_.insert(record.channel);
   return {};
@@ -159,7 +161,7 @@ void State::apply_segment(const SegmentRecord& record) {
 void State::apply_gap(const Gap& gap) {
   gaps_.insert(gap);
   dirty_gaps_ = true;
-  // The lost records may have been envelopes whose positions were delivered already: no position may
+  // The lost records may have been envelopes whose positions were delivered: no position may
   // be given out twice, or a receiver would take the new envelope for the old one.
   const std::uint64_t lost = gap.last.value - gap.first.value + 1;
   for (auto& [channel, mailbox] : mailboxes_) {

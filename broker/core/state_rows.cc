@@ -253,6 +253,8 @@ Checkpoint State::take_dirty_rows() {
   }
   for (const ProducerId& id : dirty_producers_) {
     checkpoint.puts.push_back({producer_key(id), producer_value(producers_.at(id))});
+    // One that was forgotten and came back: its row must not go with the deletes.
+    if (!checkpoint.deletes.empty()) std::erase(checkpoint.deletes, checkpoint.puts.back().key);
   }
   if (dirty_segments_) {
     for (const auto& [first, state] : segments_) {

@@ -127,10 +127,18 @@ int run_agent_list(const CommonOptions& common) {
   }
   auto client = connect_operator(common);
   if (!client) return report(client.error());
-  auto answer = (*client)->request("list_agents", ParamMap(), kRequestTimeoutMs);
-  if (!answer) return report(answer.error());
-  const std::vector<ParamMap>* agents = answer->maps("agents");
-  print_agents(common, agents == nullptr ? std::vector<ParamMap>() : *agents);
+  std::vector<ParamMap> agents;
+  bool more = true;
+  while (more) {
+    ParamMap page;
+    if (!agents.empty()) page.set("after", agents.back().text("name").value_or(""));
+    auto answer = (*client)->request("list_agents", page, kRequestTimeoutMs);
+    if (!answer) return report(answer.error());
+    const std::vector<ParamMap>* found = answer->maps("agents");
+    if (found != nullptr) agents.insert(agents.end(), found->begin(), found->end());
+    more = answer->flag("more").value_or(false) && found != nullptr;
+  }
+  print_agents(common, agents);
   return kExitDone;
 }
 

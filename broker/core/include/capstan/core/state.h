@@ -70,6 +70,9 @@ class State {
   [[nodiscard]] const AgentRecord* find_agent(AgentId id) const;
   [[nodiscard]] const AgentRecord* find_agent(std::string_view name) const;
   [[nodiscard]] const std::unordered_map<AgentId, AgentRecord>& agents() const { return agents_; }
+  [[nodiscard]] const std::map<std::string, AgentId, std::less<>>& agents_by_name() const {
+    return agents_by_name_;
+  }
   [[nodiscard]] Mailbox* find_mailbox(ChannelId channel);
   [[nodiscard]] const std::unordered_map<ChannelId, Mailbox>& mailboxes() const {
     return mailboxes_;
