@@ -9,9 +9,11 @@
 
 namespace capstan {
 
-AdminThread::AdminThread(Layout layout, CredentialStore& credentials)
+AdminThread::AdminThread(Layout layout, CredentialStore& credentials,
+                         std::function<Status()> reload_config)
     : layout_(std::move(layout)),
       credentials_(credentials),
+      reload_config_(std::move(reload_config)),
       wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       thread_([this] { run(); }) {
   CAPSTAN_CHECK(wake_fd_ >= 0);
@@ -81,11 +83,15 @@ std::optional<Event> AdminThread::reload_now() {
   auto next = admissions ? CredentialSnapshot::build(*std::move(admissions))
                          : Result<SharedCredentials>(admissions.error());
   if (!next) {
-    spdlog::error("agents_reload=failed error=\"{}\"", next.error().text());
+    spdlog::error("reload=failed error=\"{}\"", next.error().text());
+    return std::nullopt;
+  }
+  if (Status config = reload_config_(); !config) {
+    spdlog::error("reload=failed error=\"{}\"", config.error().text());
     return std::nullopt;
   }
   credentials_.replace(*next);
-  spdlog::info("agents_reload=done keys={}", (*next)->admissions().size());
+  spdlog::info("reload=done keys={}", (*next)->admissions().size());
   return KeysChanged{to_admitted_keys(**next)};
 }
 

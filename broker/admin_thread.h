@@ -19,7 +19,10 @@ namespace capstan {
 /// Thread: calls from the core thread; results come back through drain().
 class AdminThread {
  public:
-  AdminThread(Layout layout, CredentialStore& credentials);
+  /// `reload_config` is called first by a reload, on this thread; its error stops the reload.
+  AdminThread(
+      Layout layout, CredentialStore& credentials,
+      std::function<Status()> reload_config = [] { return Status(); });
   /// Ends after the work that waits.
   ~AdminThread();
   AdminThread(const AdminThread&) = delete;
@@ -28,7 +31,8 @@ class AdminThread {
   /// Answered by KeyAdmitted.
   void admit(const AdmittedKey& key);
 
-  /// Reads agents/ anew; answered by KeysChanged. A folder with errors changes nothing.
+  /// Reads the configuration and agents/ anew; answered by KeysChanged. Errors in either change
+  /// nothing.
   void reload();
 
   void drain(std::vector<Event>& events);
@@ -46,6 +50,7 @@ class AdminThread {
 
   Layout layout_;
   CredentialStore& credentials_;
+  std::function<Status()> reload_config_;
   int wake_fd_;
   std::mutex mutex_;
   std::condition_variable changed_;

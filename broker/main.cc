@@ -64,11 +64,15 @@ int open_signal_fd() {
   return ::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+void set_log_level(LogLevel level) {
+  spdlog::set_level(spdlog::level::from_str(std::string(log_level_text(level))));
+}
+
 void open_log(LogLevel level) {
-  auto logger = spdlog::stderr_logger_st("capstand");
+  auto logger = spdlog::stderr_logger_mt("capstand");
   spdlog::set_default_logger(std::move(logger));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%fZ level=%l %v", spdlog::pattern_time_type::utc);
-  spdlog::set_level(spdlog::level::from_str(std::string(log_level_text(level))));
+  set_log_level(level);
 }
 
 HubConfig hub_config(const Config& config) {
@@ -109,7 +113,15 @@ Status check_agents_present(const Layout& layout, const CredentialSnapshot& cred
               " agents; is the folder mounted? Put the files back, or move the journal away"};
 }
 
-int serve(const Layout& layout, const Config& config) {
+/// Of the configuration, the log's level is what a running hub takes over.
+Status reload_log_level(const std::filesystem::path& config_file) {
+  const auto config = load_config(config_file);
+  if (!config) return config.error();
+  set_log_level(config->log.level);
+  return {};
+}
+
+int serve(const Layout& layout, const std::filesystem::path& config_file, const Config& config) {
   const int signal_fd =
       open_signal_fd();  // Before any thread starts: all of them inherit the mask.
   auto lock = RunLock::acquire(layout);
@@ -163,7 +175,7 @@ int serve(const Layout& layout, const Config& config) {
   secure_random(start.boot.bytes);
   start.version = kVersion;
   const SystemClock clock;
-  AdminThread admin(layout, credentials);
+  AdminThread admin(layout, credentials, [&config_file] { return reload_log_level(config_file); });
   JournalThreads journal(**store);
   CoreThread core({clock, **router, **store, journal, admin, **auth, signal_fd});
   return core.run(hub_config(config), std::move(recovered->state), start,
@@ -193,12 +205,13 @@ int run(const Options& options) {
     return 0;
   }
   open_log(config->log.level);
-  return serve(layout, *config);
+  return serve(layout, config_file, *config);
 }
 
 int main_of(int argc, char** argv) {
   CLI::App app{
-      "The Capstan hub. Runs in the foreground; SIGTERM drains, SIGHUP reads agents/ anew."};
+      "The Capstan hub. Runs in the foreground; SIGTERM drains, SIGHUP reloads agents/ and the log "
+      "level."};
   app.name("capstand");
   Options options;
   const char* from_environment = std::getenv("CAPSTAN_DIR");

@@ -84,7 +84,7 @@ Result<Admission> read_admission(const fs::path& path, std::string name) {
   if (role != nullptr && *role != "agent" && *role != "admin") {
     problems.push_back(path.string() + ": 'role' must be 'agent' or 'admin'");
   }
-  if (!problems.empty()) return bad_file(std::move(problems));
+  if (!problems.empty()) return bad_file(problems);
 
   const Result<PublicKey> key = PublicKey::from_z85(*key_text);
   if (!key) return bad_file({path.string() + ": " + key.error().context});

@@ -71,7 +71,10 @@ void commit(Core& core, const Admitted& admitted) {
   ++session.unaccepted.envelopes;
   session.unaccepted.bytes += envelope.size();
   add_accept(core.building, session, item.send.number, id, envelope.size());
-  core.building.touched.insert(owner);
+  if (core.building.last_touched != owner) {
+    core.building.last_touched = owner;
+    core.building.touched.insert(owner);
+  }
 }
 
 void add_encoded_record(Core& core, const ByteBuffer& record) {

@@ -136,6 +136,7 @@ struct CommitConsequences {
   std::vector<AcceptRun> accepts;
   std::vector<std::pair<ConnectionId, BodyWriter>> replies;
   std::unordered_set<AgentId> touched;
+  AgentId last_touched;  ///< Stands in `touched`: envelopes come in stretches for one agent.
   std::vector<std::pair<Inbox*, Position>> settled_floors;
   std::vector<AdmitKey> admissions;
   std::vector<Sequence> drops;
@@ -180,6 +181,8 @@ struct Core {
   std::deque<Session*> ready;
   std::unordered_map<ReadId, PendingRead> reads;
   std::deque<AgentId> waiting_for_read;
+  std::vector<AgentId> failed_reads;  ///< Whose mail could not be read just now.
+  std::uint64_t retry_reads_ns = 0;   ///< When to read it again.
   ReadId next_read{1};
 
   // Segments and checkpoints.

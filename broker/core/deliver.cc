@@ -1,6 +1,7 @@
 // Stage 8: waiting mail goes to receivers that have credit. Live and catching-up inboxes take the
 // same way; only where the block comes from differs.
 #include <algorithm>
+#include <utility>
 
 #include "capstan/base/check.h"
 #include "capstan/codec/envelope.h"
@@ -17,6 +18,7 @@ constexpr std::uint64_t kSessionTurnBytesMax = 1024 * 1024;
 /// What a connection may have unacknowledged over all of its sessions.
 constexpr std::uint64_t kConnectionBytesMax = 16 * 1024 * 1024;
 constexpr std::size_t kReadsInFlightMax = 16;
+constexpr std::uint64_t kReadRetryNs = 200 * kNsPerMs;
 
 bool has_credit(const Session& session) {
   return session.next_delivery <= session.credit_until &&
@@ -171,11 +173,23 @@ void start_waiting_reads(Core& core) {
   }
 }
 
+void retry_failed_reads(Core& core) {
+  if (core.failed_reads.empty() || core.now.monotonic_ns < core.retry_reads_ns) return;
+  for (const AgentId& agent : std::exchange(core.failed_reads, {})) {
+    Session* session = core.inbox_of(agent).receiver;
+    if (session != nullptr) mark_ready(core, *session);
+  }
+}
+
 /// A damaged block is a gap, and only that block: of several, it is looked for one by one. After an
-/// I/O error the mail stays where it is until something else happens to this inbox.
+/// I/O error the mail stays where it is, and is read again a little later.
 void take_read_error(Core& core, Session* session, const PendingRead& read, const Error& error) {
   core.audit("read_failed", "agent=" + read.agent.hex() + " error=\"" + error.text() + "\"");
-  if (error.code == ErrorCode::kIo) return;
+  if (error.code == ErrorCode::kIo) {
+    if (core.failed_reads.empty()) core.retry_reads_ns = core.now.monotonic_ns + kReadRetryNs;
+    core.failed_reads.push_back(read.agent);
+    return;
+  }
   if (read.bases.size() == 1) record_gap(core, {read.bases.front(), read.bases.front()});
   if (session == nullptr) return;
   session->blocks_per_read = 1;
@@ -192,6 +206,7 @@ void mark_ready(Core& core, Session& session) {
 }
 
 bool deliver(Core& core) {
+  retry_failed_reads(core);
   std::uint64_t turn_bytes = 0;
   while (!core.ready.empty() && turn_bytes < kTurnBytesMax) {
     Session& session = *core.ready.front();

@@ -50,6 +50,7 @@ std::uint64_t next_wake(const Core& core, bool more_to_deliver) {
   if (more_to_deliver) return core.now.monotonic_ns;
   std::uint64_t wake = core.now.monotonic_ns + std::uint64_t{core.config.lease_ms} * kNsPerMs / 4;
   if (core.oldest_unsaved_ns != 0) wake = std::min(wake, core.oldest_unsaved_ns + kSettleDelayNs);
+  if (!core.failed_reads.empty()) wake = std::min(wake, core.retry_reads_ns);
   if (core.state.dirty() && core.builder.empty() && !core.checkpoint_in_flight &&
       !core.checkpoints_failed) {
     wake = std::min(wake, core.last_checkpoint_ns + core.config.checkpoint_interval_ms * kNsPerMs);

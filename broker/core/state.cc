@@ -109,7 +109,10 @@ void State::apply_envelope(AgentId owner, Mailbox& mailbox, const EnvelopeRecord
   } else {
     mailbox.runs.push_back({block, record.position, 1});
   }
-  dirty_mailboxes_.insert(mailbox_of(owner));
+  if (last_dirty_mailbox_ != mailbox_of(owner)) {
+    last_dirty_mailbox_ = mailbox_of(owner);
+    dirty_mailboxes_.insert(last_dirty_mailbox_);
+  }
   if (record.epoch != 0) producer({sender, record.epoch}).settle(record.number, id, sequence);
 }
 
@@ -173,6 +176,14 @@ void State::apply_gap(const Gap& gap) {
 }
 
 Producer& State::producer(const ProducerId& id) {
+  // Envelopes come in stretches of one sender: looked up, and marked, once a stretch.
+  if (last_producer_ != nullptr && last_producer_id_ == id) return *last_producer_;
+  last_producer_id_ = id;
+  last_producer_ = &find_or_make_producer(id);
+  return *last_producer_;
+}
+
+Producer& State::find_or_make_producer(const ProducerId& id) {
   dirty_producers_.insert(id);
   const auto at = producers_.find(id);
   if (at != producers_.end()) return at->second;

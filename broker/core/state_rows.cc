@@ -264,6 +264,8 @@ Checkpoint State::take_dirty_rows() {
   if (dirty_gaps_) {
     for (const Gap& gap : gaps_) checkpoint.puts.push_back({gap_key(gap.first), gap_value(gap)});
   }
+  last_producer_ = nullptr;
+  last_dirty_mailbox_ = {};
   dirty_agents_.clear();
   dirty_mailboxes_.clear();
   dirty_producers_.clear();

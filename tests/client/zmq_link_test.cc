@@ -221,10 +221,11 @@ TEST(ZmqLink, AFullPipeKeepsTheBody) {
   ByteBuffer body;
   while (true) {
     body = ByteBuffer(64 * 1024, static_cast<std::uint8_t>(sent));
-    if (!link->send(std::move(body))) break;
+    // A refused body stays with the caller: that is what this test is about.
+    if (!link->send(std::move(body))) break;  // NOLINT(bugprone-use-after-move)
     ++sent;
   }
-  ASSERT_EQ(body.size(), 64U * 1024);
+  ASSERT_EQ(body.size(), 64U * 1024);  // NOLINT(bugprone-use-after-move)
   for (std::size_t i = 0; i < sent; ++i) {
     ASSERT_EQ(router.receive()[0], static_cast<char>(static_cast<std::uint8_t>(i)));
   }

@@ -47,9 +47,9 @@ ByteBuffer frame_of(const Elements&... elements) {
 using Texts = std::vector<std::string>;
 
 TEST(ControlFrames, EveryTruncationIsMalformed) {
-  for (const auto& [name, frame] : control_frames()) {
-    codec_test::for_every_truncation(frame, [&](Bytes cut) {
-      EXPECT_EQ(refusal(cut), ErrorCode::kMalformedFrame) << name << " " << cut.size();
+  for (const auto& sample : control_frames()) {
+    codec_test::for_every_truncation(sample.second, [&](Bytes cut) {
+      EXPECT_EQ(refusal(cut), ErrorCode::kMalformedFrame) << sample.first << " " << cut.size();
     });
   }
 }

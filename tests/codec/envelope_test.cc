@@ -50,11 +50,12 @@ TEST(Envelope, EachFieldHasItsLimit) {
     set(envelope, std::string(limit, 'x'));
     EXPECT_TRUE(parses(envelope)) << limit;
   };
-  limited(kEventTypeBytesMax, [](Envelope& e, std::string text) { e.event_type = text; });
-  limited(kTextIdBytesMax, [](Envelope& e, std::string text) { e.task_id = text; });
-  limited(kTextIdBytesMax, [](Envelope& e, std::string text) { e.causation_id = text; });
-  limited(kTraceIdBytesMax, [](Envelope& e, std::string text) { e.trace_id = text; });
-  limited(kIdempotencyKeyBytesMax, [](Envelope& e, std::string text) { e.idempotency_key = text; });
+  limited(kEventTypeBytesMax, [](Envelope& e, const std::string& text) { e.event_type = text; });
+  limited(kTextIdBytesMax, [](Envelope& e, const std::string& text) { e.task_id = text; });
+  limited(kTextIdBytesMax, [](Envelope& e, const std::string& text) { e.causation_id = text; });
+  limited(kTraceIdBytesMax, [](Envelope& e, const std::string& text) { e.trace_id = text; });
+  limited(kIdempotencyKeyBytesMax,
+          [](Envelope& e, const std::string& text) { e.idempotency_key = text; });
 }
 
 TEST(Envelope, AnAudienceHasItsLimit) {

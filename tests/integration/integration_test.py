@@ -5,6 +5,7 @@ import json
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -212,6 +213,21 @@ class Daemon(HubTest):
         done = self.capstand()
         self.assertEqual(done.returncode, 78, done.stderr)
         self.assertIn("agents", done.stderr)
+
+    def test_sighup_takes_up_a_new_key_and_shuts_out_a_withdrawn_one(self):
+        folder = self.started("alice", "bob")
+        (folder.path / "agents" / "bob").rename(folder.path.parent / "bob")
+        folder.hub.send_signal(signal.SIGHUP)
+        while "reload=done" not in folder.log_text():
+            self.assertIsNone(folder.hub.poll())
+        refused = self.listen("bob", "--count", "1", check=False)
+        self.assertEqual(refused.returncode, 77, refused.stderr)
+        folder.run("send", "bob", "still accepted", "--as", "alice")
+        (folder.path.parent / "bob").rename(folder.path / "agents" / "bob")
+        folder.hub.send_signal(signal.SIGHUP)
+        while folder.log_text().count("reload=done") < 2:
+            self.assertIsNone(folder.hub.poll())
+        self.assertEqual(self.listen("bob", "--count", "1").stdout, "still accepted\n")
 
     def test_no_config_makes_a_folder_and_says_so(self):
         # Without a config the port is the default one; whether it is free does not matter here.

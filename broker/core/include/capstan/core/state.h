@@ -49,6 +49,12 @@ inline constexpr std::size_t kProducersPerAgentMax = 256;
 
 class State {
  public:
+  State() = default;
+  State(State&&) = default;
+  State& operator=(State&&) = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
   /// Takes one row of a checkpoint. Errors: kDamaged for a row of unknown shape.
   [[nodiscard]] Status load_row(Bytes key, Bytes value);
 
@@ -112,6 +118,7 @@ class State {
   void apply_gap(const Gap& gap);
   void forget_settled_runs(ChannelId channel, Mailbox& mailbox);
   Producer& producer(const ProducerId& id);
+  Producer& find_or_make_producer(const ProducerId& id);
   void mark_all_dirty();
 
   [[nodiscard]] static std::string runs_key(ChannelId channel, Position first);
@@ -134,6 +141,10 @@ class State {
   std::unordered_set<AgentId> dirty_agents_;
   std::unordered_set<ChannelId> dirty_mailboxes_;
   std::unordered_set<ProducerId, ProducerIdHash> dirty_producers_;
+  // What the last envelope marked; empty after take_dirty_rows().
+  ProducerId last_producer_id_;
+  Producer* last_producer_ = nullptr;
+  ChannelId last_dirty_mailbox_;
   bool dirty_segments_ = false;
   bool dirty_gaps_ = false;
   std::vector<std::string> deleted_keys_;
