@@ -85,7 +85,9 @@ void request_read(Core& core, Session& session) {
 void notify(Core& core, Session& session, const EnvelopeRecord& record, const EnvelopeId& id) {
   Inbox& inbox = *session.inbox;
   Connection& connection = *session.connection;
-  const bool again = record.position <= inbox.delivered_up_to;
+  // What an earlier process stored, it may have delivered, too: nobody wrote that down.
+  const bool again = record.position <= inbox.delivered_up_to ||
+                     id.sequence() <= core.start.last_sequence;
   BodyWriter& out = core.output(connection);
   out.write(NotifyView{session.id, session.next_delivery, again ? 2U : 1U, record.position,
                        record.envelope});

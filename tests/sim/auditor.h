@@ -1,0 +1,107 @@
+// Holds the hub to its promises (README.md), knowing what every client did and what is on disk.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "capstan/client/events.h"
+#include "capstan/core/state.h"
+#include "counts.h"
+#include "ledger.h"
+#include "plan.h"
+
+namespace capstan::sim {
+
+/// One session of one client life: the extent of the client library's deduplication.
+using Stream = std::uint64_t;
+
+/// What the hub knows a session by; from the attach frames that clients sent.
+struct SessionView {
+  AgentId agent;
+  std::uint64_t epoch = 0;
+};
+
+/// A connection as the auditor sees it.
+struct PeerView {
+  bool hostile = false;
+  std::map<std::uint64_t, std::pair<SessionId, std::pair<std::string, std::uint64_t>>> attaching;
+  std::map<SessionId, SessionView> sessions;
+};
+
+class Auditor {
+ public:
+  Auditor(const Plan& plan, Counts& counts);
+
+  /// What was violated first; empty while every promise holds.
+  [[nodiscard]] const std::string& violation() const { return violation_; }
+  void violated(std::string what);
+
+  // --- What applications do and see.
+  [[nodiscard]] Tag posted(std::size_t sender, std::size_t to, Stream stream);
+  void accepted(Tag tag, const EnvelopeId& id);
+  void refused(Tag tag, const Error& error);
+  /// The client died: it will never hear about its open posts.
+  void abandoned(Tag tag);
+  void delivered(std::size_t agent, Stream stream, const Delivered& delivery);
+  void acknowledged(std::size_t agent, Position position);
+
+  // --- What the disk does.
+  void durable(std::span<const SharedBlock> blocks);
+  /// A commit failed in the journal; only the next start can tell whether it is there.
+  void unknown(Sequence last) { unknown_last_ = last; }
+  /// A start has replayed `blocks` and made `state` of them.
+  void recovered(Sequence last, std::span<const SharedBlock> blocks, const State& state);
+  void booted() { sent_.clear(); }
+
+  // --- What the hub does.
+  void hub_received(PeerView& peer, Bytes body) const;
+  void hub_sent(PeerView& peer, Bytes body);
+  void hub_state(const State& state);
+
+  /// After healing: everything accepted has been delivered and settled.
+  void finish();
+  /// Everything posted is answered, and all durable mail is settled.
+  [[nodiscard]] bool at_rest() const;
+  [[nodiscard]] std::string unrest() const;
+
+  [[nodiscard]] const Ledger& ledger() const { return ledger_; }
+
+ private:
+  enum class Fate : std::uint8_t { kOpen, kAccepted, kRefused, kUnknown };
+  struct Post {
+    std::size_t sender = 0;
+    std::size_t to = 0;
+    Stream stream = 0;
+    Fate fate = Fate::kOpen;
+    bool stored = false;
+  };
+
+  void take_blocks(std::span<const SharedBlock> blocks);
+  void check_fresh(const ChannelId& channel, Position position);
+  void check_state(const State& state);
+  void check_series(const State& state);
+  void check_accept(const PeerView& peer, const Accept& accept);
+  void check_notify(const PeerView& peer, const NotifyView& notify);
+  void check_response(PeerView& peer, const Response& response);
+  void check_pong(const PeerView& peer, const Pong& pong);
+  [[nodiscard]] AgentId id_of(std::size_t agent) const;
+
+  const Plan& plan_;
+  Counts& counts_;
+  std::string violation_;
+  Ledger ledger_;
+  std::vector<Post> posts_;  // Tag 1 first.
+  std::size_t open_posts_ = 0;
+  std::map<std::pair<Stream, std::size_t>, Tag> last_stored_;  // By stream and receiver.
+  std::map<Stream, std::set<std::uint64_t>> shown_;            // Positions.
+  Sequence recovered_up_to_;                             // The last record that this boot found.
+  std::set<std::pair<ChannelId, std::uint64_t>> sent_;   // Positions sent in this boot.
+  std::set<std::pair<ProducerId, std::uint64_t>> told_;  // Numbers accepted on the wire.
+  std::optional<Sequence> unknown_last_;
+};
+
+}  // namespace capstan::sim

@@ -1,0 +1,242 @@
+// What reaches the disk, what a start makes of it, and what the hub says.
+#include <algorithm>
+
+#include "auditor.h"
+#include "capstan/codec/compact.h"
+#include "capstan/codec/params.h"
+#include "trace.h"
+
+namespace capstan::sim {
+
+void Auditor::durable(std::span<const SharedBlock> blocks) { take_blocks(blocks); }
+
+void Auditor::take_blocks(std::span<const SharedBlock> blocks) {
+  for (const SharedBlock& block : blocks) {
+    if (std::string wrong = ledger_.take(*block); !wrong.empty()) return violated("WAL: " + wrong);
+    for (const auto& [channel, position] : ledger_.fresh()) check_fresh(channel, position);
+  }
+}
+
+void Auditor::check_fresh(const ChannelId& channel, Position position) {
+  const Stored& stored = ledger_.find_box(channel)->mail[position.value - 1];
+  const AgentId mallory = id_of(plan_.hostile_agent());
+  const std::string name = "envelope " + stored.id.hex();
+  if (stored.settled) {
+    if (!stored.acknowledged && channel != mailbox_of(mallory)) {
+      violated(name + " is settled, and its receiver has not acknowledged it");
+    }
+    return;
+  }
+  if (stored.sender == mallory) return;
+  if (!stored.tag || *stored.tag == 0 || *stored.tag > posts_.size()) {
+    return violated(name + " is stored, and nobody posted it");
+  }
+  Post& post = posts_[*stored.tag - 1];
+  if (stored.sender != id_of(post.sender)) {
+    return violated(name + " is stored with a sender who did not post it");
+  }
+  if (channel != mailbox_of(id_of(post.to))) {
+    return violated(name + " is stored in another mailbox than it was posted to");
+  }
+  if (post.stored) {
+    return violated(name + " is the second copy of post " + std::to_string(*stored.tag));
+  }
+  if (post.fate == Fate::kRefused) return violated(name + " is stored after its refusal");
+  post.stored = true;
+  Tag& last = last_stored_[{post.stream, post.to}];
+  if (*stored.tag <= last) {
+    return violated(name + ": post " + std::to_string(*stored.tag) + " is stored after post " +
+                    std::to_string(last) + " of the same session");
+  }
+  last = *stored.tag;
+}
+
+void Auditor::recovered(Sequence last, std::span<const SharedBlock> blocks, const State& state) {
+  recovered_up_to_ = last;
+  if (last < ledger_.last()) {
+    return violated("the WAL ends at " + std::to_string(last.value) + " after a start; " +
+                    std::to_string(ledger_.last().value) + " was durable");
+  }
+  if (last > ledger_.last() && last != unknown_last_) {
+    return violated("a start found a part of a commit, up to " + std::to_string(last.value));
+  }
+  if (unknown_last_) {
+    counts_.add(last > ledger_.last() ? Count::kUnknownSurvived : Count::kUnknownLost);
+    unknown_last_.reset();
+  }
+  const auto fresh = std::find_if(blocks.begin(), blocks.end(), [&](const SharedBlock& block) {
+    return block->base > ledger_.last();
+  });
+  take_blocks(blocks.subspan(static_cast<std::size_t>(fresh - blocks.begin())));
+  if (!violation_.empty()) return;
+  if (last != ledger_.last()) return violated("a start does not hand out the end of the WAL");
+  check_state(state);
+  check_series(state);
+}
+
+void Auditor::check_state(const State& state) {
+  if (state.agents().size() != ledger_.agents().size()) return violated("agents are missing");
+  for (const auto& [channel, box] : ledger_.boxes()) {
+    const auto at = state.mailboxes().find(channel);
+    if (at == state.mailboxes().end()) return violated("mailbox " + channel.hex() + " is missing");
+    const Mailbox& mailbox = at->second;
+    if (mailbox.next.value != box.mail.size() + 1 || mailbox.settled.count() != box.settled_count ||
+        mailbox.settled.floor() != box.settled_floor ||
+        mailbox.pending_bytes != box.pending_bytes) {
+      return violated("mailbox " + channel.hex() + " is not what the WAL says: next " +
+                      std::to_string(mailbox.next.value) + ", settled " +
+                      std::to_string(mailbox.settled.count()) + ", pending bytes " +
+                      std::to_string(mailbox.pending_bytes) + " instead of " +
+                      std::to_string(box.mail.size() + 1) + ", " +
+                      std::to_string(box.settled_count) + ", " + std::to_string(box.pending_bytes));
+    }
+  }
+}
+
+void Auditor::check_series(const State& state) {
+  for (const auto& [producer, series] : ledger_.series()) {
+    const Producer* known = state.find_producer(producer);
+    if (known == nullptr) {
+      // Each agent's longest unused ones are forgotten, beyond many.
+      if (producer.agent == id_of(plan_.hostile_agent())) continue;
+      return violated("epoch " + std::to_string(producer.epoch) + " is forgotten");
+    }
+    if (known->floor() != series.floor || known->settled().count() != series.numbers.size()) {
+      return violated("the numbers of epoch " + std::to_string(producer.epoch) +
+                      " are not those of the WAL");
+    }
+  }
+}
+
+void Auditor::hub_state(const State& state) {
+  if (state.applied() < ledger_.last()) violated("the hub's fold is behind the disk");
+  for (const auto& [channel, box] : ledger_.boxes()) {
+    const auto at = state.mailboxes().find(channel);
+    if (at == state.mailboxes().end() || at->second.next.value <= box.mail.size()) {
+      violated("the hub's mailbox " + channel.hex() + " is behind the disk");
+    }
+  }
+}
+
+void Auditor::hub_received(PeerView& peer, Bytes body) const {
+  FrameRow row(body);
+  while (const auto frame = row.next()) {
+    if (peek_type(*frame) != static_cast<std::uint8_t>(FrameType::kAttach)) continue;
+    const auto control = decode_control(*frame);
+    if (!control) continue;
+    const auto& attach = std::get<Attach>(*control);
+    peer.attaching[attach.request_id] = {attach.session, {attach.agent, attach.epoch}};
+  }
+}
+
+void Auditor::hub_sent(PeerView& peer, Bytes body) {
+  FrameRow row(body);
+  while (const auto frame = row.next()) {
+    const auto type = peek_type(*frame);
+    if (!type) return violated("the hub sent a frame without a type");
+    if (*type == static_cast<std::uint8_t>(FrameType::kAccept)) {
+      const auto accept = decode_accept(*frame);
+      if (!accept) return violated("the hub sent a broken accept");
+      check_accept(peer, *accept);
+    } else if (*type == static_cast<std::uint8_t>(FrameType::kNotify)) {
+      const auto notify = decode_notify(*frame);
+      if (!notify) return violated("the hub sent a broken notify");
+      check_notify(peer, *notify);
+    } else {
+      const auto control = decode_control(*frame);
+      if (!control) return violated("the hub sent a broken frame");
+      if (const auto* response = std::get_if<Response>(&*control)) check_response(peer, *response);
+      if (const auto* pong = std::get_if<Pong>(&*control)) check_pong(peer, *pong);
+      if (const auto* error = std::get_if<ErrorFrame>(&*control)) {
+        if (error->about == FrameType::kSend) counts_.add(Count::kRefusedSends);
+      }
+    }
+  }
+  if (!row.well_formed()) violated("the hub sent a broken body part");
+}
+
+void Auditor::check_accept(const PeerView& peer, const Accept& accept) {
+  const auto session = peer.sessions.find(accept.session);
+  if (peer.hostile || session == peer.sessions.end()) {
+    const EnvelopeId last = accept.first_id.plus(accept.count - 1);
+    if (accept.count == 0 || accept.first_id.is_zero()) return;
+    if (ledger_.find(last) == nullptr) violated("an accept left before its commit was durable");
+    return;
+  }
+  const ProducerId producer{session->second.agent, session->second.epoch};
+  const Series* series = ledger_.find_series(producer);
+  for (std::uint64_t i = 0; i < accept.count; ++i) {
+    if (series == nullptr || series->numbers.count(accept.first_number + i) == 0) {
+      return violated("number " + std::to_string(accept.first_number + i) +
+                      " is accepted before its commit was durable");
+    }
+    const EnvelopeId id = accept.first_id.is_zero() ? accept.first_id : accept.first_id.plus(i);
+    if (series->numbers.at(accept.first_number + i) != id) {
+      return violated("number " + std::to_string(accept.first_number + i) +
+                      " is accepted with another id than the stored one");
+    }
+    const bool first = told_.insert({producer, accept.first_number + i}).second;
+    counts_.add(Count::kDeduplicated, first ? 0 : 1);
+  }
+}
+
+void Auditor::check_notify(const PeerView& peer, const NotifyView& notify) {
+  counts_.add(Count::kDelivered);
+  const Bytes envelope = notify.envelope;
+  const Stored* stored =
+      envelope.size() < kEnvelopeHeadBytes ? nullptr : ledger_.find(stamped_id(envelope));
+  if (stored == nullptr) return violated("an envelope is delivered before it is durable");
+  if (stored->hash != hash_of(envelope)) return violated("an envelope is delivered altered");
+  const ChannelId channel = stamped_channel(envelope);
+  const auto session = peer.sessions.find(notify.session);
+  if (session != peer.sessions.end() && mailbox_of(session->second.agent) != channel) {
+    return violated("mail of another agent is delivered");
+  }
+  const bool again = !sent_.insert({channel, notify.position.value}).second;
+  if (again) counts_.add(Count::kRedelivered);
+  // The hostile peer begins where it likes; what it left out counts as delivered before.
+  if (channel == mailbox_of(id_of(plan_.hostile_agent()))) return;
+  // What an earlier boot stored, it may have sent, too.
+  const bool maybe_again = again || stamped_id(envelope).sequence() <= recovered_up_to_;
+  if (maybe_again != (notify.attempt > 1)) {
+    violated("position " + std::to_string(notify.position.value) + " is sent " +
+             (maybe_again ? "again without" : "for the first time with") +
+             " the mark of a redelivery");
+  }
+}
+
+void Auditor::check_response(PeerView& peer, const Response& response) {
+  const auto attach = peer.attaching.find(response.request_id);
+  if (attach == peer.attaching.end()) return;
+  const auto [session, who] = attach->second;
+  peer.attaching.erase(attach);
+  if (response.code != ErrorCode::kOk) return;
+  const auto params = decode_params(response.result);
+  const auto id = params ? params->bytes("agent_id") : std::nullopt;
+  const auto floor = params ? params->number("floor") : std::nullopt;
+  if (!id || id->size() != 16 || !floor) {
+    return violated("an attach is answered without its fields");
+  }
+  const auto known = ledger_.agent_id(who.first);
+  if (!known || known->bytes != AgentId::from_bytes(id->data()).bytes) {
+    return violated("an attach is answered before its agent is durable");
+  }
+  const Series* series = ledger_.find_series({*known, who.second});
+  if (*floor > (series == nullptr ? 0 : series->floor)) {
+    return violated("an attach tells a floor that is not durable");
+  }
+  peer.sessions[session] = {*known, who.second};
+}
+
+void Auditor::check_pong(const PeerView& peer, const Pong& pong) {
+  for (const auto& [id, cursor] : pong.cursors) {
+    const auto session = peer.sessions.find(id);
+    if (session == peer.sessions.end()) continue;
+    const Box* box = ledger_.find_box(mailbox_of(session->second.agent));
+    if (box == nullptr || cursor.value > box->settled_floor) {
+      return violated("a pong tells a cursor that is not durable");
+    }
+  }
+}
+
+}  // namespace capstan::sim

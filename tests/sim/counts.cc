@@ -1,0 +1,79 @@
+#include "counts.h"
+
+namespace capstan::sim {
+
+namespace {
+
+struct Entry {
+  Count count;
+  std::string_view name;
+};
+
+constexpr std::array kEntries{
+    Entry{Count::kPosted, "envelopes posted"},
+    Entry{Count::kAccepted, "envelopes accepted"},
+    Entry{Count::kDelivered, "notifies sent"},
+    Entry{Count::kRedelivered, "notifies marked as redelivered"},
+    Entry{Count::kShownAgain, "envelopes shown again to a later receiver"},
+    Entry{Count::kAcknowledged, "deliveries acknowledged"},
+    Entry{Count::kDeduplicated, "accepts given again for a retry"},
+    Entry{Count::kRefusedSends, "sends refused"},
+    Entry{Count::kRetriedRefusals, "refused sends accepted on retry"},
+    Entry{Count::kGivenUp, "sends given up after a refusal"},
+    Entry{Count::kForgedRefused, "forged senders refused"},
+    Entry{Count::kHostileBodies, "hostile body parts"},
+    Entry{Count::kReconnects, "reconnects"},
+    Entry{Count::kLinkCuts, "links cut"},
+    Entry{Count::kClientCrashes, "client crashes"},
+    Entry{Count::kSupersessions, "receivers superseded"},
+    Entry{Count::kProcessKills, "hub processes killed"},
+    Entry{Count::kPowerCuts, "power cuts"},
+    Entry{Count::kTornCommits, "power cuts inside a commit"},
+    Entry{Count::kUnknownSurvived, "unanswered commits found again"},
+    Entry{Count::kUnknownLost, "unanswered commits lost"},
+    Entry{Count::kCutsInRecovery, "power cuts after an unfinished start"},
+    Entry{Count::kLoudStops, "hubs stopped by their journal (exit 74)"},
+    Entry{Count::kOrderlyStops, "hubs stopped on request"},
+    Entry{Count::kFullDisks, "full disks"},
+    Entry{Count::kFailedSyncs, "failing disks"},
+    Entry{Count::kFailedReads, "reads refused by a bad disk"},
+    Entry{Count::kFailedStarts, "starts refused by a bad disk"},
+    Entry{Count::kStatesLost, "starts from a snapshot"},
+    Entry{Count::kWallSteps, "wall clock steps"},
+    Entry{Count::kCommits, "commits"},
+    Entry{Count::kTwoInFlight, "commits sent while another was in flight"},
+    Entry{Count::kSegmentRolls, "segments opened"},
+    Entry{Count::kSnapshots, "snapshots"},
+    Entry{Count::kSegmentDrops, "segments dropped"},
+    Entry{Count::kCheckpoints, "checkpoints"},
+    Entry{Count::kBlocksRead, "blocks read from disk"},
+    Entry{Count::kRecoveries, "recoveries"},
+};
+static_assert(kEntries.size() == static_cast<std::size_t>(Count::kEnd));
+
+}  // namespace
+
+void Counts::add(const Counts& other) {
+  for (std::size_t i = 0; i < values_.size(); ++i) values_[i] += other.values_[i];
+}
+
+std::string Counts::text() const {
+  std::string text;
+  for (const Entry& entry : kEntries) {
+    std::string number = std::to_string((*this)[entry.count]);
+    if (number.size() < 12) number.insert(0, 12 - number.size(), ' ');
+    text += number + "  " + std::string(entry.name) + "\n";
+  }
+  return text;
+}
+
+std::string Counts::missing() const {
+  std::string names;
+  for (const Entry& entry : kEntries) {
+    if ((*this)[entry.count] > 0) continue;
+    names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  return names;
+}
+
+}  // namespace capstan::sim

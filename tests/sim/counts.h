@@ -1,0 +1,71 @@
+// What the runs met. A fault that never happens proves nothing, so most of these must not be zero.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace capstan::sim {
+
+enum class Count : std::uint8_t {
+  kPosted,
+  kAccepted,
+  kDelivered,
+  kRedelivered,
+  kShownAgain,
+  kAcknowledged,
+  kDeduplicated,
+  kRefusedSends,
+  kRetriedRefusals,
+  kGivenUp,
+  kForgedRefused,
+  kHostileBodies,
+  kReconnects,
+  kLinkCuts,
+  kClientCrashes,
+  kSupersessions,
+  kProcessKills,
+  kPowerCuts,
+  kTornCommits,
+  kUnknownSurvived,
+  kUnknownLost,
+  kCutsInRecovery,
+  kLoudStops,
+  kOrderlyStops,
+  kFullDisks,
+  kFailedSyncs,
+  kFailedReads,
+  kFailedStarts,
+  kStatesLost,
+  kWallSteps,
+  kCommits,
+  kTwoInFlight,
+  kSegmentRolls,
+  kSnapshots,
+  kSegmentDrops,
+  kCheckpoints,
+  kBlocksRead,
+  kRecoveries,
+  kEnd,
+};
+
+class Counts {
+ public:
+  void add(Count count, std::uint64_t n = 1) { values_[static_cast<std::size_t>(count)] += n; }
+  [[nodiscard]] std::uint64_t operator[](Count count) const {
+    return values_[static_cast<std::size_t>(count)];
+  }
+  void add(const Counts& other);
+
+  /// One line each.
+  [[nodiscard]] std::string text() const;
+  /// Names of counts that should not be zero and are; empty when there are none.
+  [[nodiscard]] std::string missing() const;
+
+ private:
+  static constexpr std::size_t kCountsMax = static_cast<std::size_t>(Count::kEnd);
+  std::array<std::uint64_t, kCountsMax> values_{};
+};
+
+}  // namespace capstan::sim

@@ -1,0 +1,233 @@
+#include "disk.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace capstan::sim {
+
+namespace {
+
+constexpr const char* kRoot = "/data";
+
+/// What broker/recovery.cc does with a start, and the blocks beside it.
+class Rehearsal final : public RecoverySink {
+ public:
+  Status row(Bytes key, Bytes value) override { return state.load_row(key, value); }
+  Status block(const SharedBlock& block) override {
+    blocks.push_back(block);
+    return state.apply(*block);
+  }
+
+  State state;
+  std::vector<SharedBlock> blocks;
+};
+
+bool same(const std::vector<StateRow>& a, const std::vector<StateRow>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const StateRow& left, const StateRow& right) {
+                      return left.key == right.key && left.value == right.value;
+                    });
+}
+
+std::optional<Error> error_of(const Status& status) {
+  if (status) return std::nullopt;
+  return status.error();
+}
+
+}  // namespace
+
+Disk::Disk(Common common, std::uint64_t seed) : common_(common), random_(seed) {
+  env_.lie_about_sync(common_.plan.lie == Lie::kUnsyncedDisk);
+}
+
+std::uint64_t Disk::delay() { return random_.below(common_.plan.commit_delay_ns) + 1; }
+
+Result<std::unique_ptr<JournalStore>> Disk::open() {
+  JournalOptions options;
+  options.directory = kRoot;
+  options.env = &env_;
+  options.write_buffer_bytes = common_.plan.write_buffer_bytes;
+  return JournalStore::open(options);
+}
+
+Status Disk::rehearse(std::vector<SharedBlock>& blocks, std::vector<StateRow>& rows) {
+  auto store = open();
+  if (!store) return store.error();
+  Rehearsal rehearsal;
+  const auto summary = (*store)->recover(rehearsal);
+  if (!summary) return summary.error();
+  blocks = std::move(rehearsal.blocks);
+  rows = rehearsal.state.all_rows();
+  return {};
+}
+
+Result<Recovered> Disk::start() {
+  std::vector<SharedBlock> blocks;
+  std::vector<StateRow> rows;
+  if (Status rehearsed = rehearse(blocks, rows); !rehearsed) return rehearsed.error();
+  // A start that comes to nothing leaves a disk that the next one understands.
+  if (random_.one_in(4)) {
+    env_.crash(random_);
+    common_.counts.add(Count::kCutsInRecovery);
+    if (Status again = rehearse(blocks, rows); !again) return again.error();
+  }
+  auto store = open();
+  if (!store) return store.error();
+  auto recovered = recover_state(**store);
+  if (!recovered) return recovered.error();
+  store_ = *std::move(store);
+  common_.counts.add(Count::kRecoveries);
+  common_.counts.add(Count::kStatesLost, recovered->summary.state_from_snapshot ? 1 : 0);
+  common_.trace.note("recovered", {recovered->summary.last_sequence.value,
+                                   recovered->summary.applied.value, blocks.size()});
+  if (!same(rows, recovered->state.all_rows())) {
+    common_.auditor.violated("two starts from the same disk make different states");
+  }
+  if (!recovered->start.gaps.empty() || !recovered->summary.chain_breaks.empty()) {
+    const Gap gap = recovered->start.gaps.empty() ? Gap{} : recovered->start.gaps.front();
+    common_.auditor.violated("a start reports damage on a sound disk: sequences " +
+                             std::to_string(gap.first.value) + " to " +
+                             std::to_string(gap.last.value));
+  }
+  common_.auditor.recovered(recovered->summary.last_sequence, blocks, recovered->state);
+  return recovered;
+}
+
+void Disk::enqueue(Queue& queue, Job job) {
+  queue.done_ns = std::max(queue.done_ns, common_.schedule.now_ns()) + delay();
+  common_.schedule.at(queue.done_ns, [this, &queue, job = std::move(job), life = life_] {
+    if (life != life_) return;
+    Event event = job();
+    if (life != life_) return;  // The job ended the process.
+    queue.answered_ns = std::max(queue.answered_ns, common_.schedule.now_ns()) + delay();
+    common_.schedule.at(queue.answered_ns, [this, life, event = std::move(event)] {
+      if (life == life_) answer_(event);
+    });
+  });
+}
+
+void Disk::commit(Commit commit) {
+  common_.trace.note("commit", {commit.number.value, commit.blocks.size(), commit.opens_segment,
+                                commit.blocks.back()->last().value});
+  common_.counts.add(Count::kCommits);
+  common_.counts.add(Count::kTwoInFlight, commits_waiting_ > 0 ? 1 : 0);
+  common_.counts.add(Count::kSegmentRolls, commit.opens_segment && commit.number.value > 1 ? 1 : 0);
+  common_.counts.add(Count::kSnapshots, commit.blocks.front()->snapshot_begins ? 1 : 0);
+  ++commits_waiting_;
+  if (common_.plan.lie == Lie::kEarlyCommitted) {
+    common_.schedule.after(1, [this, life = life_, number = commit.number] {
+      if (life == life_) answer_(Committed{number});
+    });
+  }
+  enqueue(commits_, [this, commit = std::move(commit)] { return write(commit); });
+}
+
+Event Disk::write(const Commit& commit) {
+  if (tear_) env_.fail_sync_after(random_.below(2));
+  const Status written = store_->commit(commit);
+  --commits_waiting_;
+  common_.trace.note("commit done", {commit.number.value, written.ok()});
+  if (written) {
+    common_.auditor.durable(commit.blocks);
+  } else {
+    common_.auditor.unknown(commit.blocks.back()->last());
+  }
+  if (tear_) {
+    common_.counts.add(Count::kTornCommits, written ? 0 : 1);
+    env_.fail_sync_after(std::nullopt);
+    std::exchange(tear_, nullptr)();
+  }
+  if (written) return Committed{commit.number};
+  return CommitUnknown{commit.number, written.error()};
+}
+
+void Disk::read(ReadId id, std::vector<Sequence> bases) {
+  enqueue(reader_, [this, id, bases = std::move(bases)]() -> Event {
+    auto blocks = reads_fail_ ? Result<std::vector<SharedBlock>>(ErrorCode::kIo, "simulated")
+                              : store_->read(bases);
+    common_.trace.note("read", {id.value, bases.front().value, bases.size(), blocks.ok()});
+    if (!blocks) {
+      common_.counts.add(Count::kFailedReads);
+      if (!bad() || blocks.error().code != ErrorCode::kIo) {
+        common_.auditor.violated("a read fails on a sound disk: " + blocks.error().text());
+      }
+      return ReadDone{id, {}, blocks.error()};
+    }
+    common_.counts.add(Count::kBlocksRead, blocks->size());
+    return ReadDone{id, *std::move(blocks), std::nullopt};
+  });
+}
+
+void Disk::checkpoint(Checkpoint checkpoint) {
+  enqueue(reader_, [this, checkpoint = std::move(checkpoint)]() -> Event {
+    const Status written = store_->write_checkpoint(checkpoint);
+    common_.trace.note("checkpoint", {checkpoint.applied.value, written.ok()});
+    common_.counts.add(Count::kCheckpoints, written ? 1 : 0);
+    return CheckpointDone{checkpoint.applied, error_of(written)};
+  });
+}
+
+void Disk::drop(Sequence first) {
+  enqueue(reader_, [this, first]() -> Event {
+    const Status dropped = store_->drop_segment(first);
+    common_.trace.note("drop", {first.value, dropped.ok()});
+    common_.counts.add(Count::kSegmentDrops, dropped ? 1 : 0);
+    if (!dropped && !bad_) {
+      common_.auditor.violated("a drop fails on a sound disk: " + dropped.error().text());
+    }
+    return SegmentDropped{first, error_of(dropped)};
+  });
+}
+
+void Disk::kill() {
+  ++life_;
+  answer_ = nullptr;
+  tear_ = nullptr;
+  commits_ = {};
+  reader_ = {};
+  commits_waiting_ = 0;
+  was_bad_ = bad_;
+  store_.reset();
+}
+
+void Disk::cut_power() {
+  kill();
+  env_.crash(random_);
+  common_.trace.note("power cut", {env_.bytes_used()});
+}
+
+void Disk::fill() {
+  bad_ = true;
+  was_bad_ = true;
+  env_.full_after(env_.bytes_used() + random_.below(64 * 1024));
+  common_.counts.add(Count::kFullDisks);
+}
+
+void Disk::fail_syncs() {
+  bad_ = true;
+  was_bad_ = true;
+  env_.fail_sync_after(random_.below(6));
+  common_.counts.add(Count::kFailedSyncs);
+}
+
+void Disk::fail_reads() {
+  bad_ = true;
+  was_bad_ = true;
+  reads_fail_ = true;
+}
+
+void Disk::heal() {
+  bad_ = false;
+  reads_fail_ = false;
+  env_.full_after(std::nullopt);
+  env_.fail_sync_after(std::nullopt);
+}
+
+void Disk::lose_state() {
+  const std::string prefix = std::string(kRoot) + "/state/CURRENT";
+  for (const std::string& path : env_.files()) {
+    if (path == prefix) env_.set_content(path, "MANIFEST-999999\n");
+  }
+}
+
+}  // namespace capstan::sim

@@ -1,0 +1,76 @@
+// The auditor's own reading of the WAL: what is durable, independent of the hub's fold.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "capstan/base/block.h"
+#include "capstan/codec/record.h"
+#include "payload.h"
+
+namespace capstan::sim {
+
+/// One stored envelope.
+struct Stored {
+  EnvelopeId id;
+  AgentId sender;
+  std::optional<Tag> tag;
+  std::uint64_t hash = 0;  ///< Of the whole stamped envelope.
+  std::uint64_t bytes = 0;
+  bool settled = false;
+  bool acknowledged = false;  ///< By the application; set by the auditor.
+};
+
+struct Box {
+  std::vector<Stored> mail;  ///< Position 1 first.
+  std::uint64_t settled_count = 0;
+  std::uint64_t settled_floor = 0;
+  std::uint64_t pending_bytes = 0;
+  std::uint64_t shown_up_to = 0;  ///< Highest position that an application saw; the auditor's.
+};
+
+/// Numbers of one client life.
+struct Series {
+  std::unordered_map<std::uint64_t, EnvelopeId> numbers;  ///< A zero id was skipped.
+  std::uint64_t floor = 0;
+};
+
+class Ledger {
+ public:
+  /// Reads the records of a durable block. Returns what is wrong with it; empty when nothing is.
+  [[nodiscard]] std::string take(const Block& block);
+
+  [[nodiscard]] Sequence last() const { return last_; }
+  [[nodiscard]] const std::map<std::string, AgentRecord>& agents() const { return agents_; }
+  [[nodiscard]] const std::map<ChannelId, Box>& boxes() const { return boxes_; }
+  [[nodiscard]] const std::map<ProducerId, Series>& series() const { return series_; }
+  [[nodiscard]] Box* find_box(const ChannelId& channel);
+  [[nodiscard]] const Series* find_series(const ProducerId& producer) const;
+  /// The stored envelope with this id; null when there is none.
+  [[nodiscard]] const Stored* find(const EnvelopeId& id) const;
+  [[nodiscard]] std::optional<AgentId> agent_id(const std::string& name) const;
+  /// The envelopes that the last take() stored: channel and position.
+  [[nodiscard]] const std::vector<std::pair<ChannelId, Position>>& fresh() const { return fresh_; }
+
+ private:
+  [[nodiscard]] std::string take_record(const RecordView& record);
+  [[nodiscard]] std::string take_envelope(const RecordView& record);
+  [[nodiscard]] std::string take_settled(const SettledRecord& record);
+  [[nodiscard]] std::string take_number(const ProducerId& producer, std::uint64_t number,
+                                        const EnvelopeId& id);
+
+  Sequence last_;
+  EnvelopeId last_id_;
+  std::map<std::string, AgentRecord> agents_;
+  std::map<ChannelId, Box> boxes_;
+  std::map<ProducerId, Series> series_;
+  std::unordered_map<std::uint64_t, std::pair<ChannelId, Position>> by_sequence_;
+  std::vector<std::pair<ChannelId, Position>> fresh_;
+};
+
+}  // namespace capstan::sim

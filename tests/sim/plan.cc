@@ -1,0 +1,82 @@
+#include "plan.h"
+
+#include <algorithm>
+
+#include "capstan/base/random.h"
+
+namespace capstan::sim {
+
+namespace {
+
+std::uint64_t between(Random& random, std::uint64_t low, std::uint64_t high) {
+  return low + random.below(high - low + 1);
+}
+
+/// Around `low` as often as around `high`: each doubling between them is equally likely.
+std::uint64_t by_size(Random& random, std::uint64_t low, std::uint64_t high) {
+  std::uint64_t doublings = 0;
+  while ((low << (doublings + 1)) <= high) ++doublings;
+  return low << random.below(doublings + 1);
+}
+
+HubConfig make_hub_config(Random& random, bool large) {
+  HubConfig hub;
+  hub.heartbeat_ms = 500;
+  hub.lease_ms = 2500;
+  hub.window_envelopes = by_size(random, 16, 1024);
+  hub.window_bytes = by_size(random, 64 * 1024, large ? 1024 * 1024 : 256 * 1024);
+  hub.commit_budget_bytes = by_size(random, 256 * 1024, 8 * 1024 * 1024);
+  hub.inbox_envelopes_max = random.one_in(2) ? by_size(random, 16, 256) : 100'000;
+  // Room for one envelope at least: a larger one would wait for ever.
+  hub.inbox_bytes_max = random.one_in(3) ? by_size(random, 128 * 1024, 512 * 1024) : 1U << 30;
+  hub.resident_blocks_bytes = by_size(random, 4 * 1024, 256 * 1024);
+  hub.segment_bytes_max = by_size(random, 16 * 1024, 128 * 1024);
+  hub.checkpoint_interval_ms = by_size(random, 50, 1600);
+  return hub;
+}
+
+void add_key(Plan& plan, Random& random, const std::vector<std::string>& names) {
+  KeyPlan key;
+  key.key.name = names.front();
+  key.key.names = names;
+  for (std::uint8_t& octet : key.key.key) octet = static_cast<std::uint8_t>(random.below(255) + 1);
+  for (const std::string& name : names) {
+    key.agents.push_back(plan.agents.size());
+    plan.agents.push_back(name);
+  }
+  key.posters = random.below(3);
+  plan.keys.push_back(std::move(key));
+}
+
+}  // namespace
+
+Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie) {
+  Random random(seed * 0x9E3779B97F4A7C15ULL + 1);
+  Plan plan;
+  plan.seed = seed;
+  plan.steps_max = steps_max;
+  plan.lie = lie;
+  const bool large = random.one_in(6);
+  plan.hub = make_hub_config(random, large);
+  plan.write_buffer_bytes = by_size(random, 64 * 1024, 1024 * 1024);
+  const std::size_t agents = 1 + static_cast<std::size_t>(random.below(4));
+  for (std::size_t made = 0; made < agents;) {
+    std::vector<std::string> names{"agent" + std::to_string(made++)};
+    if (made < agents && random.one_in(3)) names.push_back("agent" + std::to_string(made++));
+    add_key(plan, random, names);
+  }
+  add_key(plan, random, {"mallory"});
+  plan.commit_delay_ns = by_size(random, 50'000, 100 * kNsPerMs);
+  plan.link_delay_ns = by_size(random, 50'000, 50 * kNsPerMs);
+  plan.post_interval_ns = by_size(random, 2 * kNsPerMs, 64 * kNsPerMs);
+  plan.post_count_max = static_cast<std::size_t>(by_size(random, 2, 64));
+  plan.payload_bytes_max = static_cast<std::size_t>(by_size(random, 16, 2048));
+  if (large) plan.payload_bytes_max = 100 * 1024;
+  if (large) plan.post_count_max = 8;
+  plan.fault_interval_ns = between(random, 20, 400) * kNsPerMs;
+  plan.hub_fault_interval_ns = between(random, 300, 3000) * kNsPerMs;
+  plan.hostile = random.one_in(2);
+  return plan;
+}
+
+}  // namespace capstan::sim

@@ -1,0 +1,50 @@
+// What a seed decides before anything happens: who there is, how large things are, what goes wrong.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "capstan/core/hub.h"
+
+namespace capstan::sim {
+
+/// Faults of the simulated world itself, that the auditor has to notice.
+enum class Lie : std::uint8_t {
+  kNone,
+  kEarlyCommitted,  ///< The core hears `committed` before the journal has begun.
+  kUnsyncedDisk,    ///< Syncs report success and do nothing.
+  kLostBody,        ///< A link swallows a body part in the middle.
+  kAlteredBody,     ///< A link flips a bit on the way to a receiver.
+};
+
+/// One key, and the agents that it may speak for.
+struct KeyPlan {
+  AdmittedKey key;
+  std::vector<std::size_t> agents;  ///< Indices into Plan::agents.
+  std::size_t posters = 0;          ///< Clients beside the receiving one that only post.
+};
+
+struct Plan {
+  std::uint64_t seed = 0;
+  std::uint64_t steps_max = 0;  ///< Actions before the world is healed.
+  Lie lie = Lie::kNone;
+  HubConfig hub;
+  std::size_t write_buffer_bytes = 0;
+  std::vector<std::string> agents;    ///< Names; the last one belongs to the hostile peer.
+  std::vector<KeyPlan> keys;          ///< The last one is the hostile peer's.
+  std::uint64_t commit_delay_ns = 0;  ///< At most, for each of journal's and reader's steps.
+  std::uint64_t link_delay_ns = 0;    ///< At most, for each body part.
+  std::uint64_t post_interval_ns = 0;
+  std::size_t post_count_max = 0;
+  std::size_t payload_bytes_max = 0;
+  std::uint64_t fault_interval_ns = 0;
+  std::uint64_t hub_fault_interval_ns = 0;
+  bool hostile = false;
+
+  [[nodiscard]] std::size_t hostile_agent() const { return agents.size() - 1; }
+};
+
+[[nodiscard]] Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie);
+
+}  // namespace capstan::sim
