@@ -1,0 +1,347 @@
+// Whose turn is it, and is there room? PROTOCOL.md §6.
+#include <algorithm>
+
+#include "hub_world.h"
+
+namespace capstan {
+namespace {
+
+using core_test::Binding;
+using core_test::Peer;
+using core_test::posting;
+using core_test::World;
+using Errors = std::vector<ErrorCode>;
+using Texts = std::vector<std::string>;
+
+Binding posting_from(std::uint64_t first_number, std::uint64_t epoch = 7) {
+  Binding binding = posting(epoch);
+  binding.first_number = first_number;
+  return binding;
+}
+
+/// alice has attached and posts; bob's inbox holds `inbox_max`.
+struct Poster {
+  explicit Poster(std::uint64_t inbox_max = 1'000'000) : world(config_of(inbox_max)) {
+    world.attach(alice, "alice", posting());
+  }
+  static HubConfig config_of(std::uint64_t inbox_max) {
+    HubConfig config = core_test::quiet_config();
+    config.inbox_envelopes_max = inbox_max;
+    return config;
+  }
+  void send(std::uint64_t number, const std::string& to = "bob") {
+    world.send(alice, number, to, "n" + std::to_string(number));
+    world.commit();
+  }
+  /// Bob takes everything that waits for him.
+  void empty_bobs_inbox() {
+    Peer& bob = world.connect("bob");
+    world.attach(bob, "bob", core_test::receiving());
+    world.settle_all();
+    world.ack_up_to(bob, 1'000'000);
+    world.pass_ms(60);
+    world.settle_all();
+    world.close(bob);
+  }
+  [[nodiscard]] std::map<std::uint64_t, EnvelopeId> accepted() {
+    std::map<std::uint64_t, EnvelopeId> ids;
+    for (const Accept& accept : alice.take<Accept>()) {
+      for (std::uint64_t i = 0; i < accept.count; ++i) {
+        ids[accept.first_number + i] =
+            accept.first_id.is_zero() ? accept.first_id : accept.first_id.plus(i);
+      }
+    }
+    return ids;
+  }
+  World world;
+  Peer& alice = world.connect("alice");
+};
+
+// ---- Refused ----
+
+TEST(Admit, ANumberThatIsNotTheNextIsOutOfOrder) {
+  Poster poster;
+  poster.send(2);
+  EXPECT_EQ(poster.alice.take_errors(), Errors{ErrorCode::kOutOfOrder});
+  poster.send(0);
+  EXPECT_EQ(poster.alice.take_errors(), Errors{ErrorCode::kInvalidArgument});
+  poster.send(1);
+  poster.send(2);
+  EXPECT_EQ(poster.accepted().size(), 2U);
+}
+
+TEST(Admit, ASessionWithoutAnEpochMayNotPost) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting(0));
+  world.send(alice, 1, "bob", "one");
+  world.commit();
+  EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kInvalidArgument});
+}
+
+TEST(Admit, MoreUnacceptedEnvelopesThanTheWindowAreRefused) {
+  HubConfig config = core_test::quiet_config();
+  config.window_envelopes = 3;
+  World world(config);
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  for (std::uint64_t n = 1; n <= 5; ++n) world.send(alice, n, "bob", "x");
+  world.commit();
+  EXPECT_EQ(alice.take_errors(), (Errors{ErrorCode::kWindowExceeded, ErrorCode::kOutOfOrder}));
+  std::uint64_t accepted = 0;
+  for (const Accept& accept : alice.take<Accept>()) accepted += accept.count;
+  EXPECT_EQ(accepted, 3U);
+  world.send(alice, 4, "bob", "x");
+  world.send(alice, 5, "bob", "x");
+  world.commit();
+  EXPECT_TRUE(alice.take_errors().empty()) << "accept renews the window";
+}
+
+TEST(Admit, MoreUnacceptedBytesThanTheWindowAreRefused) {
+  HubConfig config = core_test::quiet_config();
+  config.window_bytes = 1000;
+  World world(config);
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  world.send(alice, 1, "bob", std::string(600, 'x'));
+  world.send(alice, 2, "bob", std::string(600, 'x'));
+  world.commit();
+  EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kWindowExceeded});
+}
+
+TEST(Admit, AnEmptyWindowTakesOneEnvelopeOfAnySize) {
+  HubConfig config = core_test::quiet_config();
+  config.window_bytes = 1000;
+  World world(config);
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  world.send(alice, 1, "bob", std::string(100'000, 'x'));
+  world.commit();
+  EXPECT_EQ(alice.take_one<Accept>().count, 1U);
+}
+
+TEST(Admit, AFullInboxRefusesByCountUntilMailIsSettled) {
+  Poster poster(2);
+  for (std::uint64_t n = 1; n <= 3; ++n) poster.send(n);
+  EXPECT_EQ(poster.alice.take_errors(), Errors{ErrorCode::kInboxFull});
+  poster.send(4, "carol");
+  EXPECT_TRUE(poster.alice.take_errors().empty()) << "others' inboxes have room";
+  poster.empty_bobs_inbox();
+  poster.send(3);
+  EXPECT_TRUE(poster.alice.take_errors().empty());
+  EXPECT_EQ(poster.accepted().size(), 4U);
+}
+
+TEST(Admit, AFullInboxRefusesByBytes) {
+  HubConfig config = core_test::quiet_config();
+  config.inbox_bytes_max = 1000;
+  World world(config);
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  world.send(alice, 1, "bob", std::string(600, 'x'));
+  world.commit();
+  world.send(alice, 2, "bob", std::string(600, 'x'));
+  world.commit();
+  EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kInboxFull});
+}
+
+// ---- A refused number stays open ----
+
+TEST(Admit, ARefusedNumberBlocksLaterOnesToItsChannelUntilItIsSentAgain) {
+  Poster poster(1);
+  poster.send(1);
+  poster.send(2);           // inbox_full
+  poster.send(3);           // blocked by 2
+  poster.send(4, "carol");  // another channel goes on
+  EXPECT_EQ(poster.alice.take_errors(), (Errors{ErrorCode::kInboxFull, ErrorCode::kOutOfOrder}));
+  poster.empty_bobs_inbox();
+  poster.send(3);
+  EXPECT_EQ(poster.alice.take_errors(), Errors{ErrorCode::kOutOfOrder}) << "2 is still open";
+  poster.send(2);
+  poster.empty_bobs_inbox();
+  poster.send(3);
+  EXPECT_TRUE(poster.alice.take_errors().empty());
+  EXPECT_EQ(poster.accepted().size(), 4U);
+}
+
+TEST(Admit, ASkippedNumberBlocksNobodyAndIsAcceptedWithoutAnId) {
+  Poster poster(1);
+  poster.send(1);
+  poster.send(2);
+  poster.empty_bobs_inbox();
+  poster.world.skip(poster.alice, 2);
+  poster.world.commit();
+  poster.send(3);
+  EXPECT_EQ(poster.alice.take_errors(), Errors{ErrorCode::kInboxFull});
+  const auto accepted = poster.accepted();
+  EXPECT_EQ(accepted.size(), 3U);
+  EXPECT_TRUE(accepted.at(2).is_zero());
+  EXPECT_EQ(poster.world.count_records(RecordType::kSkipped), 1U);
+  EXPECT_EQ(poster.world.pending("bob"), 1U);
+}
+
+TEST(Admit, ASkippedNumberIsNeverStoredAfterwards) {
+  Poster poster;
+  poster.world.skip(poster.alice, 1);
+  poster.world.commit();
+  poster.send(1);
+  EXPECT_EQ(poster.world.pending("bob"), 0U);
+  const auto accepts = poster.alice.take<Accept>();
+  ASSERT_EQ(accepts.size(), 2U);
+  EXPECT_TRUE(accepts[1].first_id.is_zero());
+}
+
+TEST(Admit, OnlyAWindowOfNumbersIsKeptOpen) {
+  HubConfig config = core_test::quiet_config();
+  config.window_envelopes = 4;
+  World world(config);
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  const ByteBuffer broken(80, 0x9e);
+  for (std::uint64_t n = 1; n <= 10; ++n) world.say(alice, SendView{1, n, broken});
+  world.commit();
+  EXPECT_EQ(alice.take_errors(), Errors(10, ErrorCode::kMalformedFrame));
+  world.send(alice, 6, "bob", "x");
+  world.commit();
+  EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kOutOfOrder}) << "5 was never presented";
+  world.send(alice, 5, "bob", "x");
+  world.commit();
+  EXPECT_EQ(alice.take_one<Accept>().first_number, 5U);
+}
+
+// ---- A repetition is known ----
+
+TEST(Admit, ANumberThatIsSentAgainIsAcceptedWithTheSameIdAndStoredOnce) {
+  Poster poster;
+  poster.send(1);
+  poster.send(2);
+  const auto first = poster.accepted();
+  poster.send(1);
+  poster.send(2);
+  EXPECT_EQ(poster.accepted(), first);
+  EXPECT_EQ(poster.world.pending("bob"), 2U);
+  EXPECT_EQ(poster.world.counter("deduplicated"), 2U);
+}
+
+TEST(Admit, ARepetitionIsAcceptedNoEarlierThanTheOriginal) {
+  Poster poster;
+  poster.world.send(poster.alice, 1, "bob", "one");
+  poster.world.send(poster.alice, 1, "bob", "one");
+  EXPECT_TRUE(poster.alice.silent());
+  poster.world.commit();
+  EXPECT_EQ(poster.alice.take<Accept>().size(), 2U);
+  EXPECT_EQ(poster.world.pending("bob"), 1U);
+}
+
+TEST(Admit, ANewSessionOfTheSameEpochGoesOnAndKnowsRepetitions) {
+  Poster poster;
+  poster.send(1);
+  poster.send(2);
+  const auto first = poster.accepted();
+  poster.world.close(poster.alice);
+  Peer& again = poster.world.connect("alice");
+  poster.world.attach(again, "alice", posting_from(1));
+  for (std::uint64_t n = 1; n <= 3; ++n) poster.world.send(again, n, "bob", "x");
+  poster.world.commit();
+  std::vector<EnvelopeId> ids;
+  for (const Accept& accept : again.take<Accept>()) ids.push_back(accept.first_id);
+  ASSERT_EQ(ids.size(), 3U);
+  EXPECT_TRUE(std::find(ids.begin(), ids.end(), first.at(1)) != ids.end());
+  EXPECT_TRUE(std::find(ids.begin(), ids.end(), first.at(2)) != ids.end());
+  EXPECT_EQ(poster.world.pending("bob"), 3U);
+}
+
+// A client that never heard of its accept sends all that is unaccepted again, the open one first.
+TEST(Admit, WhatIsStoredAboveAnOpenNumberIsKnownAfterAReconnect) {
+  Poster poster(1);
+  poster.send(1);
+  poster.send(2);           // Refused: it stays open.
+  poster.send(3, "carol");  // Stored, and its accept is lost with the connection.
+  const EnvelopeId third = poster.accepted().at(3);
+  poster.empty_bobs_inbox();
+  poster.world.close(poster.alice);
+  Peer& again = poster.world.connect("alice");
+  poster.world.attach(again, "alice", posting_from(2));
+  poster.world.send(again, 2, "bob", "two");
+  poster.world.send(again, 3, "carol", "three");
+  poster.world.commit();
+  EXPECT_TRUE(again.take_errors().empty());
+  EXPECT_EQ(poster.world.pending("carol"), 1U) << "stored exactly once";
+  bool same_id = false;
+  for (const Accept& accept : again.take<Accept>()) same_id |= accept.first_id == third;
+  EXPECT_TRUE(same_id);
+}
+
+// The same, but the client heard of 3: it has only 2 and 4 left, and must not be asked for 3.
+TEST(Admit, AClientThatHasOnlyTheOpenNumberLeftNeedNotSendWhatWasAccepted) {
+  Poster poster(1);
+  poster.send(1);
+  poster.send(2);
+  poster.send(3, "carol");
+  poster.empty_bobs_inbox();
+  poster.world.close(poster.alice);
+  Peer& again = poster.world.connect("alice");
+  poster.world.attach(again, "alice", posting_from(2));
+  poster.world.send(again, 2, "bob", "two");
+  poster.world.send(again, 4, "alice", "four");
+  poster.world.commit();
+  EXPECT_TRUE(again.take_errors().empty());
+  EXPECT_EQ(poster.world.pending("alice"), 1U);
+}
+
+TEST(Admit, RepetitionsAreKnownAfterARestart) {
+  Poster poster;
+  poster.send(1);
+  poster.send(2);
+  const auto first = poster.accepted();
+  poster.world.restart();
+  Peer& again = poster.world.connect("alice");
+  poster.world.attach(again, "alice", posting_from(1));
+  poster.world.send(again, 2, "bob", "x");
+  poster.world.commit();
+  EXPECT_EQ(again.take_one<Accept>().first_id, first.at(2));
+  EXPECT_EQ(poster.world.pending("bob"), 2U);
+}
+
+TEST(Admit, NumbersOfAnotherEpochAreOthers) {
+  Poster poster;
+  poster.send(1);
+  poster.world.attach(poster.alice, "alice", posting_from(1, 8));
+  poster.send(1);
+  EXPECT_EQ(poster.world.pending("bob"), 2U);
+}
+
+// ---- The producers of one agent ----
+
+TEST(Admit, AnEpochThatTheHubDoesNotKnowBeginsAtOneOrIsForgotten) {
+  Poster poster;
+  const Response refused = poster.world.attach(poster.alice, "alice", posting_from(5, 99));
+  EXPECT_EQ(refused.code, ErrorCode::kEpochForgotten);
+  EXPECT_EQ(poster.world.attach(poster.alice, "alice", posting_from(1, 99)).code, ErrorCode::kOk);
+}
+
+TEST(Admit, TheLongestUnusedOf257EpochsIsForgotten) {
+  Poster poster;
+  const auto use = [&](std::uint64_t epoch) {
+    poster.world.attach(poster.alice, "alice", posting_from(1, epoch));
+    poster.world.send(poster.alice, 1, "bob", "x");
+    poster.world.commit();
+  };
+  for (std::uint64_t epoch = 1; epoch <= kProducersPerAgentMax; ++epoch) use(epoch);
+  // Epoch 1 is used once more, so that 2 is the longest unused.
+  poster.world.attach(poster.alice, "alice", posting_from(2, 1));
+  poster.world.send(poster.alice, 2, "bob", "x");
+  poster.world.commit();
+  use(1000);
+  const auto knows = [&](std::uint64_t epoch) {
+    return poster.world.attach(poster.alice, "alice", posting_from(2, epoch)).code ==
+           ErrorCode::kOk;
+  };
+  EXPECT_TRUE(knows(1));
+  EXPECT_FALSE(knows(2));
+  EXPECT_TRUE(knows(3));
+  EXPECT_TRUE(knows(1000));
+}
+
+}  // namespace
+}  // namespace capstan

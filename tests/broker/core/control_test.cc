@@ -1,0 +1,230 @@
+// Frames that open, bind, keep alive and close. PROTOCOL.md §5.
+#include "hub_world.h"
+
+namespace capstan {
+namespace {
+
+using core_test::Binding;
+using core_test::Peer;
+using core_test::posting;
+using core_test::receiving;
+using core_test::World;
+using Errors = std::vector<ErrorCode>;
+using Texts = std::vector<std::string>;
+
+// ---- hello ----
+
+TEST(Control, FramesBeforeHelloAreNotConnected) {
+  World world;
+  Peer& alice = world.open("alice");
+  const ByteBuffer envelope = world.envelope_bytes("bob", "one");
+  world.say(alice, Ping{1});
+  world.say(alice, Attach{1, 1, "alice", AttachMode::kPost, {}, 0, 0, 7, 1});
+  world.say(alice, SendView{1, 1, envelope});
+  world.say(alice, Receipt{1, ReceiptKind::kAckUpTo, 1, {}, 0});
+  world.say(alice, Request{1, "get_agent", {0x80}});
+  EXPECT_EQ(alice.take_errors(), Errors(5, ErrorCode::kNotConnected));
+  EXPECT_TRUE(alice.silent());
+  EXPECT_EQ(world.pending("bob"), 0U);
+  EXPECT_EQ(world.counter("refused_frames"), 5U);
+}
+
+TEST(Control, AnotherMajorVersionIsRefusedWithBothNumbers) {
+  World world;
+  for (const std::uint32_t version : {0U, 2U, 77U}) {
+    Peer& alice = world.open("alice");
+    world.say(alice, Hello{version, 0, {}, "test"});
+    const Bye bye = alice.take_one<Bye>();
+    EXPECT_EQ(bye.code, ErrorCode::kUnsupportedVersion);
+    EXPECT_NE(bye.message.find("version 1"), std::string::npos) << bye.message;
+    EXPECT_NE(bye.message.find(std::to_string(version)), std::string::npos) << bye.message;
+    EXPECT_TRUE(alice.silent());
+    world.say(alice, Ping{1});
+    EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kNotConnected});
+  }
+}
+
+TEST(Control, ANewerMinorVersionAndItsFeaturesAreWelcome) {
+  World world;
+  Peer& alice = world.open("alice");
+  world.say(alice, Hello{1, 99, {"telepathy"}, "test"});
+  const Welcome welcome = alice.take_one<Welcome>();
+  EXPECT_EQ(welcome.version_major, 1U);
+  EXPECT_EQ(welcome.version_minor, 0U);
+  EXPECT_TRUE(welcome.features.empty());
+  EXPECT_EQ(welcome.envelope_bytes_max, 1U << 20);
+  EXPECT_EQ(welcome.batch_bytes_max, 4U << 20);
+  EXPECT_EQ(welcome.window.envelopes, world.config.window_envelopes);
+  EXPECT_EQ(welcome.heartbeat_ms, world.config.heartbeat_ms);
+  EXPECT_EQ(welcome.lease_ms, world.config.lease_ms);
+  EXPECT_EQ(welcome.operations, (Texts{"agent_add", "get_agent", "list_agents", "status"}));
+}
+
+TEST(Control, ASecondHelloIsWelcomedAndChangesNothing) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  world.say(alice, Hello{1, 0, {}, "test"});
+  (void)alice.take_one<Welcome>();
+  world.send(alice, 1, "bob", "one");
+  world.commit();
+  EXPECT_EQ(alice.take_one<Accept>().count, 1U);
+}
+
+// ---- Frames that no client sends ----
+
+TEST(Control, FramesOfTheHubAndOfNobodyAreUnknown) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.say(alice, Welcome{}, Accept{}, NotifyView{}, ErrorFrame{}, Pong{}, Response{});
+  const auto errors = alice.take<ErrorFrame>();
+  ASSERT_EQ(errors.size(), 6U);
+  const FrameType about[] = {FrameType::kWelcome, FrameType::kAccept, FrameType::kNotify,
+                             FrameType::kError,   FrameType::kPong,   FrameType::kResponse};
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    EXPECT_EQ(errors[i].code, ErrorCode::kUnknownFrame);
+    EXPECT_EQ(errors[i].about, about[i]);
+  }
+  for (const unsigned type : {0U, 11U, 12U, 16U, 17U, 100U}) {
+    world.feed(alice, {0xc4, 0x02, 0x91, static_cast<std::uint8_t>(type)});
+    EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kUnknownFrame}) << type;
+  }
+  world.feed(alice, {0xc4, 0x03, 0x91, 0xcc, 0xff});
+  EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kUnknownFrame});
+}
+
+TEST(Control, AFrameWithWrongFieldsIsMalformedAndTheConnectionLivesOn) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.feed(alice, {0xc4, 0x03, 0x92, 0x09, 0xc0});  // A ping with nil for a nonce.
+  const ErrorFrame error = alice.take_one<ErrorFrame>();
+  EXPECT_EQ(error.code, ErrorCode::kMalformedFrame);
+  EXPECT_EQ(error.about, FrameType::kPing);
+  world.say(alice, Ping{4});
+  EXPECT_EQ(alice.take_one<Pong>().nonce, 4U);
+}
+
+// ---- attach ----
+
+TEST(Control, AForeignNameIsRefusedCountedAndAudited) {
+  World world;
+  Peer& alice = world.connect("alice");
+  for (const char* name : {"bob", "nobody", "", "ALICE", "alice2"}) {
+    const Response response = world.attach(alice, name, receiving());
+    EXPECT_EQ(response.code, ErrorCode::kAccessDenied) << name;
+  }
+  EXPECT_TRUE(world.audited("access_denied"));
+  EXPECT_EQ(world.counter("refused_identity"), 5U);
+  EXPECT_EQ(world.counter("sessions"), 0U);
+  EXPECT_EQ(world.attach(alice, "alice", posting()).code, ErrorCode::kOk);
+}
+
+TEST(Control, UnknownAndForeignNamesGetTheSameAnswer) {
+  World world;
+  Peer& alice = world.connect("alice");
+  std::string foreign = world.attach(alice, "bob", receiving()).message;
+  std::string unknown = world.attach(alice, "nob", receiving()).message;
+  foreign.replace(foreign.find("bob"), 3, "*");
+  unknown.replace(unknown.find("nob"), 3, "*");
+  EXPECT_EQ(foreign, unknown);
+}
+
+TEST(Control, ANameThatAGlobCoversRegistersAtItsFirstAttach) {
+  World world;
+  Peer& node = world.connect("node", {"worker-*"});
+  EXPECT_EQ(world.attach(node, "worker-1", posting()).code, ErrorCode::kOk);
+  EXPECT_EQ(world.count_records(RecordType::kAgent), 4U);
+  const AgentId id = world.id("worker-1");
+  EXPECT_EQ(world.attach(node, "worker-1", posting()).code, ErrorCode::kOk);
+  EXPECT_EQ(world.id("worker-1"), id) << "the second time it is known";
+  EXPECT_EQ(world.attach(node, "manager", posting()).code, ErrorCode::kAccessDenied);
+  EXPECT_NE(world.attach(node, "worker-\n", posting()).code, ErrorCode::kOk)
+      << "what no agent may be called";
+}
+
+TEST(Control, ANameOfAnotherKeyIsRefusedAlsoWhenAGlobCoversIt) {
+  World world;
+  Peer& node = world.connect("node", {"*"});
+  EXPECT_EQ(world.attach(node, "bob", receiving()).code, ErrorCode::kAccessDenied);
+  EXPECT_EQ(world.attach(node, "dave", receiving()).code, ErrorCode::kOk);
+}
+
+TEST(Control, AnAnswerSaysTheIdAndUpToWhereAllIsSettled) {
+  World world;
+  Peer& alice = world.connect("alice");
+  Response response = world.attach(alice, "alice", posting());
+  auto result = decode_params(response.result);
+  ASSERT_TRUE(result.ok());
+  const AgentId id = world.id("alice");
+  EXPECT_EQ(result->bytes("agent_id"), ByteBuffer(id.bytes.begin(), id.bytes.end()));
+  EXPECT_EQ(result->number("floor"), 0U);
+  world.send(alice, 1, "bob", "one");
+  world.send(alice, 2, "bob", "two");
+  world.commit();
+  (void)alice.take<Accept>();
+  Binding again = posting();
+  again.first_number = 3;
+  result = decode_params(world.attach(alice, "alice", again).result);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->number("floor"), 2U);
+}
+
+TEST(Control, SessionZeroIsTheConnectionItself) {
+  World world;
+  Peer& alice = world.connect("alice");
+  EXPECT_EQ(world.attach(alice, "alice", posting(7, 0)).code, ErrorCode::kInvalidArgument);
+}
+
+TEST(Control, WithoutCurveAnybodyMaySpeakForEveryKnownAgentAndForNoOther) {
+  World world;
+  Peer& anybody = world.connect_any_key();
+  EXPECT_EQ(world.attach(anybody, "alice", posting(7, 1)).code, ErrorCode::kOk);
+  EXPECT_EQ(world.attach(anybody, "bob", receiving(2)).code, ErrorCode::kOk);
+  EXPECT_EQ(world.attach(anybody, "nobody", receiving(3)).code, ErrorCode::kAccessDenied);
+  EXPECT_EQ(world.request(anybody, "status").code, ErrorCode::kOk);
+}
+
+// ---- ping, bye ----
+
+TEST(Control, APongHasTheNonceAndACursorForEveryReceiver) {
+  World world;
+  Peer& node = world.connect("node", {"worker-*"});
+  world.attach(node, "worker-2", receiving(9));
+  world.attach(node, "worker-1", receiving(4));
+  world.attach(node, "worker-3", posting(7, 6));
+  world.say(node, Ping{UINT64_MAX});
+  const Pong pong = node.take_one<Pong>();
+  EXPECT_EQ(pong.nonce, UINT64_MAX);
+  ASSERT_EQ(pong.cursors.size(), 2U);
+  EXPECT_EQ(pong.cursors[0].first, 4U);
+  EXPECT_EQ(pong.cursors[1].first, 9U);
+}
+
+TEST(Control, AByeEndsTheConnectionAndItsSessions) {
+  World world;
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving());
+  world.say(bob, Bye{});
+  EXPECT_TRUE(world.evicted.contains(bob.id()));
+  EXPECT_EQ(world.counter("sessions"), 0U);
+}
+
+TEST(Control, AByeIsTakenBeforeHelloToo) {
+  World world;
+  Peer& bob = world.open("bob");
+  world.say(bob, Bye{});
+  EXPECT_TRUE(bob.silent());
+  EXPECT_TRUE(world.evicted.contains(bob.id()));
+}
+
+TEST(Control, FramesOfAConnectionThatNobodyOpenedAreIgnored) {
+  World world;
+  BodyWriter body;
+  body.write(Hello{1, 0, {}, "test"});
+  const ByteBuffer bytes = body.take();
+  world.tell(FramesArrived{ConnectionId{77, 1}, bytes});
+  EXPECT_EQ(world.counter("connections"), 1U) << "the operator who asks";
+}
+
+}  // namespace
+}  // namespace capstan

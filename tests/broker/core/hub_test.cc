@@ -1,0 +1,195 @@
+// The core as a whole: how it begins and how it ends.
+#include "capstan/core/hub.h"
+
+#include <algorithm>
+
+#include "hub_world.h"
+
+namespace capstan {
+namespace {
+
+using core_test::Peer;
+using core_test::posting;
+using core_test::receiving;
+using core_test::World;
+using Errors = std::vector<ErrorCode>;
+using Texts = std::vector<std::string>;
+
+// ---- Begin ----
+
+TEST(Hub, TheFirstCommitRecordsTheStart) {
+  World world;
+  const auto records = world.records();
+  const auto start = std::find_if(records.begin(), records.end(), [](const RecordView& record) {
+    return record.type == RecordType::kStart;
+  });
+  ASSERT_NE(start, records.end());
+  EXPECT_LE(start->sequence, world.durable.front().blocks.back()->last());
+  const auto decoded = decode_start_record(start->payload);
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(decoded->boot.hex(), "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0");
+  EXPECT_EQ(decoded->wall_ns, world.now.wall_ns);
+}
+
+TEST(Hub, EveryStartHasARecordAndSequencesGoOn) {
+  World world;
+  const Sequence before = world.state().applied();
+  world.restart();
+  EXPECT_EQ(world.count_records(RecordType::kStart), 2U);
+  EXPECT_GT(world.state().applied(), before);
+  EXPECT_EQ(world.durable.back().number.value, world.durable.size());
+}
+
+TEST(Hub, ARestartKeepsAgentsMailAndSettlements) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving());
+  for (std::uint64_t n = 1; n <= 4; ++n) world.send(alice, n, "bob", std::to_string(n));
+  world.commit();
+  world.ack_up_to(bob, 2);
+  world.pass_ms(60);
+  world.commit();
+  const AgentId id = world.id("bob");
+  world.restart();
+  EXPECT_EQ(world.id("bob"), id);
+  Peer& again = world.connect("bob");
+  world.attach(again, "bob", receiving());
+  world.settle_all();
+  EXPECT_EQ(again.take_texts(), (Texts{"3", "4"}));
+}
+
+TEST(Hub, WhatWasNotDurableIsGoneAfterARestartAndWasNotAccepted) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  world.send(alice, 1, "bob", "one");
+  EXPECT_TRUE(alice.silent());
+  world.restart();
+  EXPECT_EQ(world.pending("bob"), 0U);
+}
+
+TEST(Hub, TheSameInputsGiveTheSameOutputs) {
+  const auto run = [] {
+    World world;
+    Peer& node = world.connect("node", {"worker-*"});
+    world.attach(node, "worker-1", posting());
+    world.send(node, 1, "bob", "one");
+    world.commit();
+    std::vector<ByteBuffer> blocks;
+    for (const Commit& commit : world.durable) {
+      for (const SharedBlock& block : commit.blocks) blocks.push_back(block->records);
+    }
+    return blocks;
+  };
+  EXPECT_EQ(run(), run());
+}
+
+TEST(Hub, AWakeUpIsAskedForAtOnceWhenMoreCanBeDelivered) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  for (std::uint64_t n = 1; n <= 12; ++n) {
+    world.send(alice, n, "bob", std::string(900'000, 'x'));
+    world.commit();
+  }
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving());
+  EXPECT_LE(world.wake_at_ns, world.now.monotonic_ns) << "a turn hands out 8 MiB";
+  world.pass_ms(1);
+  EXPECT_EQ(bob.take_texts().size(), 12U);
+  EXPECT_GT(world.wake_at_ns, world.now.monotonic_ns);
+}
+
+// ---- The journal fails ----
+
+TEST(Hub, AnUnknownOutcomeEndsTheHubAndEverybodyHearsSo) {
+  World world;
+  Peer& alice = world.connect("alice");
+  Peer& bob = world.connect("bob");
+  world.attach(alice, "alice", posting());
+  world.send(alice, 1, "bob", "one");
+  world.tell(CommitUnknown{world.commits.front().number, Error{ErrorCode::kIo, "disk gone"}});
+  ASSERT_TRUE(world.stopped.has_value());
+  EXPECT_EQ(world.stopped->exit_code, 74);
+  EXPECT_NE(world.stopped->reason.find("disk gone"), std::string::npos);
+  EXPECT_EQ(alice.take_one<Bye>().code, ErrorCode::kOutcomeUnknown);
+  EXPECT_EQ(bob.take_one<Bye>().code, ErrorCode::kOutcomeUnknown);
+  EXPECT_TRUE(alice.silent()) << "neither accepted nor refused";
+
+  world.say(alice, Ping{1});
+  world.pass_ms(1000);
+  EXPECT_TRUE(alice.silent()) << "a stopped hub does nothing any more";
+}
+
+// ---- Stop ----
+
+TEST(Hub, AnIdleHubStopsWhenItsStateIsSaved) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.tell(StopRequested{});
+  EXPECT_EQ(alice.take_one<Bye>().code, ErrorCode::kHubStopping);
+  EXPECT_FALSE(world.stopped.has_value());
+  ASSERT_EQ(world.checkpoints.size(), 1U);
+  world.checkpoint();
+  ASSERT_TRUE(world.stopped.has_value());
+  EXPECT_EQ(world.stopped->exit_code, 0);
+}
+
+TEST(Hub, AStoppingHubFinishesWhatIsInFlight) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving());
+  world.send(alice, 1, "bob", "one");
+  world.commit();
+  world.ack_up_to(bob, 1);
+  world.send(alice, 2, "bob", "two");
+  world.tell(StopRequested{});
+  world.tell(StopRequested{});
+  EXPECT_FALSE(world.stopped.has_value());
+  for (int turn = 0; turn < 10 && !world.stopped; ++turn) {
+    world.settle_all();
+    world.pass_ms(60);
+  }
+  ASSERT_TRUE(world.stopped.has_value());
+  EXPECT_EQ(world.stopped->exit_code, 0);
+  EXPECT_EQ(alice.take<Accept>().size(), 2U);
+  EXPECT_EQ(alice.take<Bye>().size(), 1U);
+  EXPECT_EQ(world.recovered().applied(), world.applied) << "the next start replays nothing";
+}
+
+TEST(Hub, AStoppingHubSavesTheLastSettlements) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving());
+  world.send(alice, 1, "bob", "one");
+  world.commit();
+  world.ack_up_to(bob, 1);
+  world.tell(StopRequested{});
+  world.checkpoint();
+  EXPECT_FALSE(world.stopped.has_value()) << "what was acknowledged is not saved yet";
+  for (int turn = 0; turn < 10 && !world.stopped; ++turn) {
+    world.pass_ms(60);
+    world.settle_all();
+  }
+  EXPECT_TRUE(world.stopped.has_value());
+  EXPECT_EQ(world.pending("bob"), 0U);
+  EXPECT_EQ(world.count_records(RecordType::kSettled), 1U);
+}
+
+TEST(Hub, AFailedCheckpointDoesNotKeepTheHubFromStopping) {
+  World world;
+  world.tell(StopRequested{});
+  ASSERT_EQ(world.checkpoints.size(), 1U);
+  world.tell(CheckpointDone{world.checkpoints.front().applied, Error{ErrorCode::kIo, "test"}});
+  ASSERT_TRUE(world.stopped.has_value());
+  EXPECT_EQ(world.stopped->exit_code, 0);
+}
+
+}  // namespace
+}  // namespace capstan

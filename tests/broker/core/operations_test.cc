@@ -1,0 +1,285 @@
+// The operations that requests name. PROTOCOL.md §7.
+#include "hub_world.h"
+
+namespace capstan {
+namespace {
+
+using core_test::key_of;
+using core_test::Peer;
+using core_test::posting;
+using core_test::receiving;
+using core_test::World;
+using Names = std::vector<std::string>;
+
+ByteBuffer bytes_of(const AgentId& id) { return {id.bytes.begin(), id.bytes.end()}; }
+
+Peer& connect_operator(World& world) { return world.connect("operator", {}, AgentRole::kAdmin); }
+
+ParamMap new_agent(const std::string& name, Names names) {
+  const auto key = key_of(name).key;
+  return ParamMap()
+      .set("name", name)
+      .set("key", ByteBuffer(key.begin(), key.end()))
+      .set("names", std::move(names));
+}
+
+// ---- Refused ----
+
+TEST(Operations, AnUnknownOperationIsToldAsSuch) {
+  World world;
+  Peer& alice = world.connect("alice");
+  const Response response = world.request(alice, "make_coffee");
+  EXPECT_EQ(response.code, ErrorCode::kUnknownOperation);
+  EXPECT_NE(response.message.find("make_coffee"), std::string::npos);
+  EXPECT_TRUE(response.result.empty());
+}
+
+TEST(Operations, OperatorsOperationsAreRefusedToAgentsCountedAndAudited) {
+  World world;
+  Peer& alice = world.connect("alice");
+  for (const char* operation : {"agent_add", "list_agents", "status"}) {
+    EXPECT_EQ(world.request(alice, operation).code, ErrorCode::kAccessDenied) << operation;
+  }
+  EXPECT_TRUE(world.audited("access_denied"));
+  EXPECT_EQ(world.counter("refused_identity"), 3U);
+}
+
+TEST(Operations, ParametersThatAreNoMapAreMalformed) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.say(alice, Request{4, "get_agent", {0x90}}, Request{5, "get_agent", {}});
+  const auto responses = alice.take<Response>();
+  ASSERT_EQ(responses.size(), 2U);
+  EXPECT_EQ(responses[0].request_id, 4U);
+  EXPECT_EQ(responses[0].code, ErrorCode::kMalformedFrame);
+  EXPECT_EQ(responses[1].code, ErrorCode::kMalformedFrame);
+}
+
+TEST(Operations, GetAgentNeedsANameThatIsKnown) {
+  World world;
+  Peer& alice = world.connect("alice");
+  EXPECT_EQ(world.request(alice, "get_agent").code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(world.request(alice, "get_agent", ParamMap().set("name", std::uint64_t{5})).code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(world.request(alice, "get_agent", ParamMap().set("name", std::string("nobody"))).code,
+            ErrorCode::kNotFound);
+}
+
+TEST(Operations, AgentAddNeedsANameAKeyAndNames) {
+  World world;
+  Peer& admin = connect_operator(world);
+  const auto refused = [&](const ParamMap& params) {
+    return world.request(admin, "agent_add", params).code == ErrorCode::kInvalidArgument;
+  };
+  EXPECT_TRUE(refused({}));
+  EXPECT_TRUE(refused(new_agent("dave", {})));
+  EXPECT_TRUE(refused(new_agent("dave", {"dave"}).set("key", ByteBuffer(31))));
+  EXPECT_TRUE(refused(new_agent("../dave", {"dave"})));
+  EXPECT_TRUE(refused(new_agent("", {"dave"})));
+  EXPECT_TRUE(world.admissions.empty());
+  EXPECT_EQ(world.state().agents().size(), 3U);
+}
+
+TEST(Operations, AgentAddRefusesANameOfAnotherKeyAndThenCreatesNone) {
+  World world;
+  Peer& admin = connect_operator(world);
+  EXPECT_EQ(world.request(admin, "agent_add", new_agent("node", {"dave", "bob"})).code,
+            ErrorCode::kAlreadyExists);
+  EXPECT_EQ(world.state().find_agent("dave"), nullptr);
+  EXPECT_TRUE(world.admissions.empty());
+}
+
+// ---- Done ----
+
+TEST(Operations, GetAgentGivesTheId) {
+  World world;
+  Peer& alice = world.connect("alice");
+  const Response response =
+      world.request(alice, "get_agent", ParamMap().set("name", std::string("bob")));
+  ASSERT_EQ(response.code, ErrorCode::kOk);
+  const auto result = decode_params(response.result);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->bytes("agent_id"), bytes_of(world.id("bob")));
+  EXPECT_EQ(result->text("name"), "bob");
+}
+
+TEST(Operations, ListAgentsSaysWhoIsThereWithWhatMail) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  Peer& carol = world.connect("carol");
+  world.attach(carol, "carol", receiving());
+  world.send(alice, 1, "bob", "one");
+  world.send(alice, 2, "bob", "two");
+  Peer& admin = connect_operator(world);
+  const auto result = decode_params(world.request(admin, "list_agents").result);
+  ASSERT_TRUE(result.ok());
+  const auto* agents = result->maps("agents");
+  ASSERT_NE(agents, nullptr);
+  ASSERT_EQ(agents->size(), 3U);
+  const char* const names[] = {"alice", "bob", "carol"};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(agents->at(i).text("name"), names[i]) << "sorted by name";
+    EXPECT_EQ(agents->at(i).bytes("agent_id"), bytes_of(world.id(names[i])));
+    EXPECT_EQ(agents->at(i).text("role"), "agent");
+    EXPECT_EQ(agents->at(i).flag("receiving"), i == 2);
+    EXPECT_EQ(agents->at(i).number("pending"), i == 1 ? 2U : 0U);
+    EXPECT_EQ(agents->at(i).number("pending_bytes"), world.mailbox(names[i]).pending_bytes);
+  }
+}
+
+TEST(Operations, StatusCountsWhatHappened) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving());
+  for (std::uint64_t n = 1; n <= 3; ++n) world.send(alice, n, "bob", "x");
+  world.commit();
+  world.ack_up_to(bob, 2);
+  world.tell(Gauges{11, 2, 12'345});
+  const std::map<std::string, std::uint64_t> expected{{"agents", 3},
+                                                      {"sessions", 2},
+                                                      {"pending", 3},
+                                                      {"accepted", 3},
+                                                      {"delivered", 3},
+                                                      {"redelivered", 0},
+                                                      {"acknowledged", 2},
+                                                      {"deduplicated", 0},
+                                                      {"refused_sends", 0},
+                                                      {"refused_frames", 0},
+                                                      {"refused_identity", 2},
+                                                      {"refused_handshakes", 11},
+                                                      {"segments", 1},
+                                                      {"gaps", 0},
+                                                      {"journal_bytes", 12'345}};
+  for (const auto& [name, value] : expected) EXPECT_EQ(world.counter(name), value) << name;
+  EXPECT_EQ(world.counter("commits"), world.durable.size());
+  EXPECT_EQ(world.counter("last_sequence"), world.state().applied().value);
+}
+
+TEST(Operations, StatusNamesTheHub) {
+  World world;
+  Peer& admin = connect_operator(world);
+  const auto result = decode_params(world.request(admin, "status").result);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->flag("ready"), true);
+  EXPECT_EQ(result->text("version"), "test");
+  EXPECT_EQ(result->text("boot_id"), std::string("b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0"));
+}
+
+TEST(Operations, AgentAddAnswersAfterTheCommitAndTheKey) {
+  World world;
+  Peer& admin = connect_operator(world);
+  world.say(admin, Request{5, "agent_add", encode_params(new_agent("dave", {"dave", "dave-*"}))});
+  EXPECT_TRUE(world.admissions.empty()) << "the door opens after the identity is on disk";
+  world.commit();
+  ASSERT_EQ(world.admissions.size(), 1U);
+  EXPECT_EQ(world.admissions[0].name, "dave");
+  EXPECT_EQ(world.admissions[0].key, key_of("dave").key);
+  EXPECT_EQ(world.admissions[0].names, (Names{"dave", "dave-*"}));
+  EXPECT_EQ(world.admissions[0].role, AgentRole::kAgent);
+  EXPECT_TRUE(admin.silent());
+  world.tell(KeyAdmitted{"dave", std::nullopt});
+  const Response response = admin.take_one<Response>();
+  EXPECT_EQ(response.request_id, 5U);
+  EXPECT_EQ(response.code, ErrorCode::kOk);
+  EXPECT_EQ(decode_params(response.result)->bytes("agent_id"), bytes_of(world.id("dave")));
+
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  world.send(alice, 1, "dave", "you are known already");
+  world.commit();
+  EXPECT_EQ(world.pending("dave"), 1U);
+}
+
+TEST(Operations, AgentAddTellsWhenTheKeyCouldNotBeWritten) {
+  World world;
+  Peer& admin = connect_operator(world);
+  world.say(admin, Request{5, "agent_add", encode_params(new_agent("dave", {"dave"}))});
+  world.commit();
+  world.tell(KeyAdmitted{"dave", Error{ErrorCode::kIo, "disk full"}});
+  const Response response = admin.take_one<Response>();
+  EXPECT_EQ(response.code, ErrorCode::kIo);
+  EXPECT_EQ(response.message, "disk full");
+  EXPECT_TRUE(response.result.empty());
+}
+
+TEST(Operations, TheSameAgentIsNotAddedTwiceAtOnce) {
+  World world;
+  Peer& admin = connect_operator(world);
+  const ByteBuffer params = encode_params(new_agent("dave", {"dave"}));
+  world.say(admin, Request{5, "agent_add", params}, Request{6, "agent_add", params});
+  world.commit();
+  EXPECT_EQ(world.admissions.size(), 1U);
+  const Response second = admin.take_one<Response>();
+  EXPECT_EQ(second.request_id, 6U);
+  EXPECT_EQ(second.code, ErrorCode::kAlreadyExists);
+  world.tell(KeyAdmitted{"dave", std::nullopt});
+  EXPECT_EQ(admin.take_one<Response>().request_id, 5U);
+}
+
+TEST(Operations, AddingAKnownAgentWithItsOwnKeyKeepsItsId) {
+  World world;
+  Peer& admin = connect_operator(world);
+  const AgentId id = world.id("bob");
+  world.say(admin, Request{5, "agent_add", encode_params(new_agent("bob", {"bob"}))});
+  world.commit();
+  world.tell(KeyAdmitted{"bob", std::nullopt});
+  EXPECT_EQ(admin.take_one<Response>().code, ErrorCode::kOk);
+  EXPECT_EQ(world.id("bob"), id);
+}
+
+TEST(Operations, AnAdmissionWhoseRequesterLeftIsDoneInSilence) {
+  World world;
+  Peer& admin = connect_operator(world);
+  world.say(admin, Request{5, "agent_add", encode_params(new_agent("dave", {"dave"}))});
+  world.close(admin);
+  world.commit();
+  world.tell(KeyAdmitted{"dave", std::nullopt});
+  world.tell(KeyAdmitted{"nobody asked", std::nullopt});
+  EXPECT_TRUE(admin.silent());
+  EXPECT_NE(world.state().find_agent("dave"), nullptr);
+}
+
+// ---- Keys on disk ----
+
+TEST(Keys, NamesOfAdmittedKeysBecomeAgentsAndGlobsDoNot) {
+  World world;
+  world.tell(KeysChanged{{key_of("alice"), key_of("node", {"erin", "worker-*"})}});
+  world.commit();
+  EXPECT_NE(world.state().find_agent("erin"), nullptr);
+  EXPECT_EQ(world.state().find_agent("worker-*"), nullptr);
+  EXPECT_EQ(world.state().agents().size(), 4U);
+}
+
+TEST(Keys, TheSameKeysAgainChangeNothing) {
+  World world;
+  const std::size_t before = world.durable.size();
+  world.tell(KeysChanged{{key_of("alice"), key_of("bob"), key_of("carol")}});
+  world.commit();
+  EXPECT_EQ(world.durable.size(), before);
+}
+
+TEST(Keys, ANameOfTwoKeysStaysWithTheFirstAndIsAudited) {
+  World world;
+  world.tell(KeysChanged{{key_of("mallory", {"bob"})}});
+  world.commit();
+  EXPECT_TRUE(world.audited("name_conflict"));
+  EXPECT_EQ(world.state().find_agent("bob")->key, key_of("bob").key);
+}
+
+TEST(Keys, AWithdrawnKeyLeavesAtOnceAndHearsWhy) {
+  World world;
+  Peer& alice = world.connect("alice");
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving());
+  world.tell(KeysChanged{{key_of("alice"), key_of("carol")}});
+  EXPECT_EQ(bob.take_one<Bye>().code, ErrorCode::kAccessDenied);
+  EXPECT_TRUE(world.evicted.contains(bob.id()));
+  EXPECT_FALSE(world.evicted.contains(alice.id()));
+  EXPECT_NE(world.state().find_agent("bob"), nullptr) << "the agent and its mail stay";
+}
+
+}  // namespace
+}  // namespace capstan

@@ -1,0 +1,406 @@
+// Real sockets on free loopback ports: which peer is which, and what happens to one that is gone or
+// does not read.
+#include "router.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+
+#include "auth/auth_thread.h"
+#include "capstan/codec/limits.h"
+#include "capstan/security/random.h"
+
+namespace capstan {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr int kPatienceMs = 20'000;
+
+ByteBuffer bytes(std::string_view text) { return {text.begin(), text.end()}; }
+
+/// A client's DEALER.
+class Dealer {
+ public:
+  explicit Dealer(zmq::context_t& context) : socket_(context, zmq::socket_type::dealer) {
+    socket_.set(zmq::sockopt::linger, 0);
+  }
+  Dealer& use_curve(const KeyPair& own, const PublicKey& hub) {
+    const auto set = [&](int option, Bytes key) {
+      EXPECT_EQ(zmq_setsockopt(socket_.handle(), option, key.data(), key.size()), 0);
+    };
+    set(ZMQ_CURVE_SERVERKEY, hub.bytes);
+    set(ZMQ_CURVE_PUBLICKEY, own.public_key.bytes);
+    set(ZMQ_CURVE_SECRETKEY, own.secret_key.view());
+    return *this;
+  }
+  /// The pipe and the system hold as little as they can.
+  Dealer& hold_little() {
+    socket_.set(zmq::sockopt::rcvhwm, 1);
+    socket_.set(zmq::sockopt::rcvbuf, 4096);
+    return *this;
+  }
+  Dealer& call_itself(const std::string& routing_id) {
+    socket_.set(zmq::sockopt::routing_id, routing_id);
+    return *this;
+  }
+  Dealer& connect(const std::string& endpoint) {
+    socket_.connect(endpoint);
+    return *this;
+  }
+  void send(std::string_view body) { socket_.send(zmq::buffer(body), zmq::send_flags::none); }
+  void send_parts(const std::vector<std::string>& parts) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      socket_.send(zmq::buffer(parts[i]),
+                   i + 1 < parts.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    }
+  }
+  /// The next body; empty after kPatienceMs.
+  std::string hear() {
+    zmq::pollitem_t item{socket_.handle(), 0, ZMQ_POLLIN, 0};
+    if (zmq::poll(&item, 1, milliseconds(kPatienceMs)) != 1) return {};
+    return hear_now();
+  }
+  std::string hear_now() {
+    zmq::message_t message;
+    if (!socket_.recv(message, zmq::recv_flags::dontwait)) return {};
+    EXPECT_FALSE(message.more()) << "one body part";
+    return message.to_string();
+  }
+  void close() { socket_.close(); }
+
+ private:
+  zmq::socket_t socket_;
+};
+
+struct Frames {
+  ConnectionId from;
+  std::string body;
+};
+
+/// A hub's socket, and what came through it.
+class Listening {
+ public:
+  explicit Listening(Encryption encryption) : encryption_(encryption) {
+    EXPECT_TRUE(init_security().ok());
+    auto started = AuthThread::start(context, credentials, encryption);
+    EXPECT_TRUE(started.ok());
+    auth_ = std::move(*started);
+    auto bound = bind("tcp://127.0.0.1:*");
+    EXPECT_TRUE(bound.ok());
+    router = std::move(*bound);
+  }
+
+  Result<std::unique_ptr<Router>> bind(const std::string& endpoint) {
+    ServerSecurity security;
+    security.encryption = encryption_;
+    security.hub_key = encryption_ == Encryption::kCurve ? &hub_key.secret_key : nullptr;
+    security.message_bytes_max = kBatchBytesMax;
+    return Router::bind(context, security, credentials, endpoint);
+  }
+
+  /// Takes what waits, once something does; false after kPatienceMs.
+  bool take() {
+    zmq::pollitem_t item{router->socket(), 0, ZMQ_POLLIN, 0};
+    if (zmq::poll(&item, 1, milliseconds(kPatienceMs)) != 1) return false;
+    std::vector<Event> events;
+    while (router->receive(events, 1 << 20)) keep(events);
+    keep(events);
+    return true;
+  }
+
+  Frames next_frames() {
+    while (frames.empty()) {
+      if (!take()) {
+        ADD_FAILURE() << "nothing came";
+        return {};
+      }
+    }
+    Frames first = std::move(frames.front());
+    frames.erase(frames.begin());
+    return first;
+  }
+
+  /// Turns as the core thread does, until `done` or kPatienceMs.
+  bool turn_until(const std::function<bool()>& done) {
+    const auto end = steady_clock::now() + milliseconds(kPatienceMs);
+    while (!done()) {
+      if (steady_clock::now() > end) return false;
+      zmq::pollitem_t item{router->socket(), 0, ZMQ_POLLIN, 0};
+      zmq::poll(&item, 1, milliseconds(1));
+      std::vector<Event> events;
+      router->receive(events, 1 << 20);
+      (void)router->flush();
+      router->take_gone(events);
+      keep(events);
+    }
+    return true;
+  }
+
+  KeyPair hub_key = generate_key_pair();
+  zmq::context_t context;
+  CredentialStore credentials;
+  std::unique_ptr<Router> router;
+  std::vector<PeerOpened> opened;
+  std::vector<ConnectionId> gone;
+  std::vector<Frames> frames;
+
+ private:
+  // The bytes of FramesArrived live until the next receive().
+  void keep(std::vector<Event>& events) {
+    for (Event& event : events) {
+      if (const auto* peer = std::get_if<PeerOpened>(&event)) opened.push_back(*peer);
+      if (const auto* peer = std::get_if<PeerGone>(&event)) gone.push_back(peer->connection);
+      if (const auto* arrived = std::get_if<FramesArrived>(&event)) {
+        frames.push_back({arrived->connection, std::string(as_text(arrived->body))});
+      }
+    }
+    events.clear();
+  }
+
+  Encryption encryption_;
+  std::unique_ptr<AuthThread> auth_;
+};
+
+// ---- bind ----
+
+TEST(Router, APortInUseIsToldWithTheEndpoint) {
+  Listening hub(Encryption::kNone);
+  const auto second = hub.bind(hub.router->endpoint());
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, ErrorCode::kAlreadyExists);
+  EXPECT_NE(second.error().context.find(hub.router->endpoint()), std::string::npos);
+}
+
+TEST(Router, AnEndpointThatIsNoneIsAnIoError) {
+  Listening hub(Encryption::kNone);
+  const auto other = hub.bind("nowhere://here");
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().code, ErrorCode::kIo);
+}
+
+TEST(Router, SaysWhereItReallyListens) {
+  Listening hub(Encryption::kNone);
+  EXPECT_EQ(hub.router->endpoint().rfind("tcp://127.0.0.1:", 0), 0U);
+  EXPECT_EQ(hub.router->endpoint().find('*'), std::string::npos);
+}
+
+// ---- Peers ----
+
+TEST(Router, AStrangerWithAnAdmittedKeyIsNobodyOnceTheKeyIsWithdrawn) {
+  Listening hub(Encryption::kCurve);
+  const KeyPair key = generate_key_pair();
+  Admission admission;
+  admission.name = "bob";
+  admission.key = key.public_key;
+  admission.names = {"bob"};
+  auto admitted = CredentialSnapshot::build({admission});
+  ASSERT_TRUE(admitted.ok());
+  hub.credentials.replace(*admitted);
+  Dealer bob(hub.context);
+  bob.use_curve(key, hub.hub_key.public_key).connect(hub.router->endpoint());
+  bob.send("one");
+  const Frames first = hub.next_frames();
+  ASSERT_EQ(hub.opened.size(), 1U);
+  EXPECT_EQ(hub.opened[0].identity.name, "bob");
+  EXPECT_EQ(hub.opened[0].identity.key, key.public_key.bytes);
+  EXPECT_FALSE(hub.opened[0].any_key);
+
+  hub.credentials.replace(CredentialSnapshot::empty());
+  hub.router->evict(first.from);
+  bob.send("two");
+  EXPECT_TRUE(hub.turn_until([&] { return hub.router->refused_identity() == 1; }));
+  EXPECT_TRUE(hub.frames.empty());
+  EXPECT_EQ(hub.opened.size(), 1U);
+}
+
+TEST(Router, APeerIsOpenedByItsFirstMessageAndKnownByTheNext) {
+  Listening hub(Encryption::kNone);
+  Dealer dealer(hub.context);
+  dealer.connect(hub.router->endpoint());
+  dealer.send("one");
+  dealer.send("two");
+  const Frames first = hub.next_frames();
+  const Frames second = hub.next_frames();
+  EXPECT_EQ(first.body, "one");
+  EXPECT_EQ(second.body, "two");
+  EXPECT_EQ(first.from, second.from);
+  ASSERT_EQ(hub.opened.size(), 1U);
+  EXPECT_EQ(hub.opened[0].connection, first.from);
+  EXPECT_TRUE(hub.opened[0].any_key) << "without CURVE nobody is told apart";
+}
+
+TEST(Router, TwoPeersAreTwoConnectionsAndEachHearsItsOwn) {
+  Listening hub(Encryption::kNone);
+  Dealer a(hub.context);
+  Dealer b(hub.context);
+  a.connect(hub.router->endpoint()).send("a");
+  b.connect(hub.router->endpoint()).send("b");
+  const Frames first = hub.next_frames();
+  const Frames second = hub.next_frames();
+  EXPECT_NE(first.from, second.from);
+  for (const Frames& frame : {first, second}) {
+    hub.router->send({frame.from, bytes("for " + frame.body)});
+  }
+  EXPECT_EQ(a.hear(), "for a");
+  EXPECT_EQ(b.hear(), "for b");
+}
+
+TEST(Router, OnlyTheFirstBodyPartOfAMessageIsTaken) {
+  Listening hub(Encryption::kNone);
+  Dealer dealer(hub.context);
+  dealer.connect(hub.router->endpoint());
+  dealer.send_parts({"first", "second", "third"});
+  dealer.send_parts({"", "behind an empty one"});
+  dealer.send("next");
+  EXPECT_EQ(hub.next_frames().body, "first");
+  EXPECT_EQ(hub.next_frames().body, "");
+  EXPECT_EQ(hub.next_frames().body, "next");
+  EXPECT_TRUE(hub.frames.empty());
+  EXPECT_EQ(hub.opened.size(), 1U);
+}
+
+TEST(Router, ReceivesNoMoreThanItWasAskedForAndThenTheRest) {
+  Listening hub(Encryption::kNone);
+  Dealer dealer(hub.context);
+  dealer.connect(hub.router->endpoint());
+  const std::string body(10'000, 'x');
+  for (int i = 0; i < 20; ++i) dealer.send(body);
+  std::size_t received = 0;
+  ASSERT_TRUE(hub.turn_until([&] {
+    std::vector<Event> events;
+    hub.router->receive(events, 25'000);
+    std::size_t bodies = 0;
+    for (const Event& event : events) bodies += std::holds_alternative<FramesArrived>(event);
+    EXPECT_LE(bodies, 3U);
+    received += bodies + hub.frames.size();
+    hub.frames.clear();
+    return received == 20;
+  }));
+}
+
+// ---- Sending ----
+
+TEST(Router, AnEvictedPeerIsAStrangerWithANewConnection) {
+  Listening hub(Encryption::kNone);
+  Dealer dealer(hub.context);
+  dealer.connect(hub.router->endpoint());
+  dealer.send("one");
+  const ConnectionId before = hub.next_frames().from;
+  hub.router->evict(before);
+  hub.router->evict(before);
+  hub.router->send({before, bytes("to nobody")});
+  dealer.send("two");
+  const ConnectionId after = hub.next_frames().from;
+  EXPECT_NE(before, after);
+  EXPECT_EQ(hub.opened.size(), 2U);
+  hub.router->send({before, bytes("to nobody")});
+  hub.router->send({after, bytes("hello")});
+  EXPECT_EQ(dealer.hear(), "hello");
+  EXPECT_TRUE(hub.gone.empty());
+}
+
+TEST(Router, ConnectionsThatNeverWereAreIgnored) {
+  Listening hub(Encryption::kNone);
+  hub.router->send({ConnectionId{5, 1}, bytes("x")});
+  hub.router->evict(ConnectionId{5, 1});
+  std::vector<Event> events;
+  hub.router->take_gone(events);
+  EXPECT_TRUE(events.empty());
+}
+
+TEST(Router, SendingToAPeerThatLeftReportsItGoneOnce) {
+  Listening hub(Encryption::kNone);
+  Dealer dealer(hub.context);
+  dealer.connect(hub.router->endpoint());
+  dealer.send("one");
+  const ConnectionId connection = hub.next_frames().from;
+  dealer.close();
+  EXPECT_TRUE(hub.turn_until([&] {
+    hub.router->send({connection, bytes("are you there?")});
+    return !hub.gone.empty();
+  }));
+  EXPECT_EQ(hub.gone, std::vector<ConnectionId>{connection});
+  hub.router->send({connection, bytes("still?")});
+  std::vector<Event> events;
+  hub.router->take_gone(events);
+  EXPECT_TRUE(events.empty());
+}
+
+TEST(Router, APeerThatComesBackUnderItsNameIsAnotherConnection) {
+  Listening hub(Encryption::kNone);
+  auto dealer = std::make_unique<Dealer>(hub.context);
+  dealer->call_itself("fixed").connect(hub.router->endpoint()).send("one");
+  const ConnectionId before = hub.next_frames().from;
+  dealer->close();
+  ASSERT_TRUE(hub.turn_until([&] {
+    hub.router->send({before, bytes("are you there?")});
+    return !hub.gone.empty();
+  }));
+  dealer = std::make_unique<Dealer>(hub.context);
+  dealer->call_itself("fixed").connect(hub.router->endpoint()).send("two");
+  const ConnectionId after = hub.next_frames().from;
+  EXPECT_NE(before, after);
+  EXPECT_EQ(before.index, after.index) << "the place is used again, with another generation";
+  hub.router->send({before, bytes("for the one before")});
+  hub.router->send({after, bytes("welcome back")});
+  EXPECT_EQ(dealer->hear(), "welcome back");
+}
+
+constexpr std::size_t kBodyBytes = 64 * 1024;
+
+TEST(Router, WhatThePipeHasNoRoomForWaitsAndComesInOrder) {
+  Listening hub(Encryption::kNone);
+  Dealer dealer(hub.context);
+  dealer.hold_little().connect(hub.router->endpoint());
+  dealer.send("one");
+  const ConnectionId connection = hub.next_frames().from;
+  std::size_t sent = 0;
+  const auto send_numbered = [&] {
+    ByteBuffer body = bytes(std::to_string(sent++) + " ");
+    body.resize(kBodyBytes, 'x');
+    hub.router->send({connection, std::move(body)});
+  };
+  while (!hub.router->flush()) send_numbered();
+  for (int i = 0; i < 20; ++i) send_numbered();
+  EXPECT_TRUE(hub.router->flush());
+  std::size_t heard = 0;
+  EXPECT_TRUE(hub.turn_until([&] {
+    for (std::string body = dealer.hear_now(); !body.empty(); body = dealer.hear_now()) {
+      EXPECT_EQ(body.substr(0, body.find(' ')), std::to_string(heard));
+      ++heard;
+    }
+    return heard == sent;
+  }));
+  EXPECT_FALSE(hub.router->flush());
+  EXPECT_TRUE(hub.gone.empty());
+}
+
+TEST(Router, APeerThatNeverReadsIsGoneWhenItsOutboxIsFullAndOthersGoOn) {
+  Listening hub(Encryption::kNone);
+  Dealer lazy(hub.context);
+  Dealer lively(hub.context);
+  lazy.hold_little().connect(hub.router->endpoint()).send("lazy");
+  const ConnectionId slow = hub.next_frames().from;
+  lively.connect(hub.router->endpoint()).send("lively");
+  const ConnectionId quick = hub.next_frames().from;
+  while (!hub.router->flush()) hub.router->send({slow, ByteBuffer(kBodyBytes, 'x')});
+  std::size_t waiting = 0;
+  std::vector<Event> events;
+  while (events.empty() && waiting < 2 * Router::kOutboxBytesMax) {
+    hub.router->send({slow, ByteBuffer(kBodyBytes, 'x')});
+    waiting += kBodyBytes;
+    hub.router->take_gone(events);
+  }
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(std::get<PeerGone>(events[0]).connection, slow);
+  EXPECT_LE(waiting, Router::kOutboxBytesMax + kBodyBytes);
+  EXPECT_FALSE(hub.router->flush()) << "what waited is forgotten";
+  hub.router->send({quick, bytes("hello")});
+  EXPECT_EQ(lively.hear(), "hello");
+}
+
+}  // namespace
+}  // namespace capstan
