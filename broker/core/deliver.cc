@@ -86,8 +86,8 @@ void notify(Core& core, Session& session, const EnvelopeRecord& record, const En
   Inbox& inbox = *session.inbox;
   Connection& connection = *session.connection;
   // What an earlier process stored, it may have delivered, too: nobody wrote that down.
-  const bool again = record.position <= inbox.delivered_up_to ||
-                     id.sequence() <= core.start.last_sequence;
+  const bool again =
+      record.position <= inbox.delivered_up_to || id.sequence() <= core.start.last_sequence;
   BodyWriter& out = core.output(connection);
   out.write(NotifyView{session.id, session.next_delivery, again ? 2U : 1U, record.position,
                        record.envelope});
