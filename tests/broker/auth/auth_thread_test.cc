@@ -22,7 +22,6 @@ namespace capstan {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 constexpr int kPatienceMs = 10'000;
 constexpr int kZapEnforceDomain = 93;

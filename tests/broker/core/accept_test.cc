@@ -6,7 +6,6 @@ namespace {
 
 using core_test::Peer;
 using core_test::posting;
-using core_test::receiving;
 using core_test::World;
 using Texts = std::vector<std::string>;
 
