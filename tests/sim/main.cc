@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <string>
 
 #include "world.h"
 
@@ -45,8 +46,9 @@ int run(std::uint64_t first, std::uint64_t seeds, std::uint64_t events, std::FIL
     counts.add(outcome.counts);
     hash = hash * 31 + outcome.trace_hash;
     steps += outcome.steps;
-    if ((seed - first + 1) % 100 == 0) {
-      std::printf("%llu seeds\n", static_cast<unsigned long long>(seed - first + 1));
+    const std::uint64_t done = seed - first + 1;
+    if (done % 100 == 0) {
+      std::printf("%s seeds\n", std::to_string(done).c_str());
       std::fflush(stdout);
     }
   }

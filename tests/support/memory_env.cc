@@ -55,7 +55,7 @@ class MemoryEnv::Reader final : public leveldb::SequentialFile {
     const std::lock_guard lock(env_.mutex_);
     const std::size_t taken =
         std::min(count, node_->bytes.size() - std::min(at_, node_->bytes.size()));
-    if (taken > 0) std::memcpy(scratch, node_->bytes.data() + at_, taken);
+    std::copy_n(node_->bytes.data() + std::min(at_, node_->bytes.size()), taken, scratch);
     at_ += taken;
     *result = Slice(scratch, taken);
     return Status::OK();
