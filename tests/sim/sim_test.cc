@@ -1,4 +1,4 @@
-// The promises of design.md §1, over many seeds; and that the auditor would notice.
+// The promises of README.md, over many seeds; and that the auditor would notice.
 #include <gtest/gtest.h>
 
 #include "world.h"

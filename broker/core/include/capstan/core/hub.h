@@ -1,5 +1,4 @@
-// The hub core: (time, events) → effects. design: one state, one thread, no clock, no disk, no
-// socket.
+// The hub core: (time, events) → effects. One state, one thread; no clock, no disk, no socket.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +14,18 @@
 
 namespace capstan {
 
+/// Defaults and bounds as in configs/capstan.toml, which documents each for operators.
 struct HubConfig {
-  std::uint32_t heartbeat_ms = 2000;
-  std::uint32_t lease_ms = 10'000;
-  std::uint64_t inbox_envelopes_max = 10'000'000;
-  std::uint64_t inbox_bytes_max = std::uint64_t{8} << 30;
-  std::uint64_t window_envelopes = 16'384;
-  std::uint64_t window_bytes = std::uint64_t{4} << 20;
-  std::uint64_t commit_budget_bytes = std::uint64_t{64} << 20;
+  std::uint32_t heartbeat_ms = 2000;               ///< Told to clients: ping at least this often.
+  std::uint32_t lease_ms = 10'000;                 ///< Silence of this length ends a connection.
+  std::uint64_t inbox_envelopes_max = 10'000'000;  ///< Unacknowledged, per agent.
+  std::uint64_t inbox_bytes_max = std::uint64_t{8} << 30;       ///< The same in bytes.
+  std::uint64_t window_envelopes = 16'384;                      ///< Unaccepted, per session.
+  std::uint64_t window_bytes = std::uint64_t{4} << 20;          ///< The same in bytes, at most.
+  std::uint64_t commit_budget_bytes = std::uint64_t{64} << 20;  ///< Shared by all windows granted.
   std::uint64_t resident_blocks_bytes = std::uint64_t{64} << 20;
-  std::uint64_t segment_bytes_max = std::uint64_t{256} << 20;
-  std::uint64_t checkpoint_interval_ms = 5000;
+  std::uint64_t segment_bytes_max = std::uint64_t{256} << 20;  ///< Then the next commit opens one.
+  std::uint64_t checkpoint_interval_ms = 5000;                 ///< When something has changed.
 };
 
 /// What recovery found out beside the state.
