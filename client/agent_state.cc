@@ -215,6 +215,17 @@ void AgentState::stage_acknowledged(std::uint64_t first, std::uint64_t last) {
   announce(lock);
 }
 
+void AgentState::nack(std::uint64_t number, std::uint32_t delay_ms, std::string_view reason) {
+  queue_->post([self = shared_from_this(), number, delay_ms, text = std::string(reason)](
+                   ClientEngine& engine) { engine.nack(self->session(), number, delay_ms, text); });
+}
+
+void AgentState::working(std::uint64_t number) {
+  queue_->post([self = shared_from_this(), number](ClientEngine& engine) {
+    engine.working(self->session(), number);
+  });
+}
+
 void AgentState::grant(std::uint64_t deliveries) {
   queue_->post([self = shared_from_this(), deliveries](ClientEngine& engine) {
     engine.grant_credit(self->session(), deliveries);

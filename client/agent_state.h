@@ -50,6 +50,8 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
                                                             int timeout_ms) override;
   void acknowledge(std::uint64_t number) override;
   void acknowledge_up_to(std::uint64_t number) override;
+  void nack(std::uint64_t number, std::uint32_t delay_ms, std::string_view reason) override;
+  void working(std::uint64_t number) override;
   void grant(std::uint64_t deliveries) override;
   [[nodiscard]] Status drain(int timeout_ms) override;
   void close() override;

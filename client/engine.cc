@@ -122,6 +122,21 @@ void ClientEngine::acknowledge(SessionId id, std::uint64_t first, std::uint64_t 
   touch(*session);
 }
 
+void ClientEngine::nack(SessionId id, std::uint64_t delivery, std::uint32_t delay_ms,
+                        std::string reason) {
+  Session* session = find(id);
+  if (session == nullptr) return;
+  session->receiving.nack(delivery, delay_ms, std::move(reason));
+  touch(*session);
+}
+
+void ClientEngine::working(SessionId id, std::uint64_t delivery) {
+  Session* session = find(id);
+  if (session == nullptr) return;
+  session->receiving.working(delivery);
+  touch(*session);
+}
+
 void ClientEngine::grant_credit(SessionId id, std::uint64_t deliveries) {
   Session* session = find(id);
   if (session == nullptr) return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "capstan/codec/envelope.h"
+#include "capstan/codec/limits.h"
 
 namespace capstan {
 namespace {
@@ -20,7 +21,7 @@ void Receiving::begin() {
   awaited_ = 0;
   for (std::size_t i = head_; i < shown_.size(); ++i) {
     shown_[i].delivery = 0;
-    if (!shown_[i].acknowledged) ++awaited_;
+    if (!shown_[i].over) ++awaited_;
   }
   search_from_ = head_;
   again_.clear();
@@ -29,6 +30,8 @@ void Receiving::begin() {
   settled_count_ = 0;
   settled_ = {};
   settled_alone_.clear();
+  given_back_.clear();
+  working_.clear();
   told_up_to_ = 0;
   told_credit_ = 0;
   told_credit_ = credit_until();
@@ -47,9 +50,11 @@ std::uint64_t Receiving::credit_until() const {
 std::optional<std::uint64_t> Receiving::notified(const NotifyView& notify) {
   if (notify.envelope.size() < kEnvelopeHeadBytes) return std::nullopt;
   const EnvelopeId id = EnvelopeId::from_bytes(notify.envelope.data() + kIdOffset);
-  IntervalSet& seen = seen_in(ChannelId::from_bytes(notify.envelope.data() + kChannelOffset));
+  const ChannelId channel = ChannelId::from_bytes(notify.envelope.data() + kChannelOffset);
+  IntervalSet& seen = seen_in(channel);
   received_ = std::max(received_, notify.delivery);
-  if (seen.contains(notify.position.value)) {
+  const bool returned = !returned_.empty() && returned_.count({channel, notify.position}) != 0;
+  if (seen.contains(notify.position.value) && !returned) {
     came_again(id, notify.delivery);
     return std::nullopt;
   }
@@ -57,8 +62,9 @@ std::optional<std::uint64_t> Receiving::notified(const NotifyView& notify) {
     ++withheld_;
     return std::nullopt;
   }
+  if (returned) returned_.erase({channel, notify.position});
   (void)seen.add(notify.position.value);
-  shown_.push_back({id, notify.delivery, false});
+  shown_.push_back({id, channel, notify.position, notify.delivery, false});
   ++shown_total_;
   return first_shown_ + (shown_.size() - head_) - 1;
 }
@@ -68,8 +74,8 @@ void Receiving::acknowledge(std::uint64_t first, std::uint64_t last) {
   for (std::uint64_t number = std::max(first, first_shown_); number < end && number <= last;
        ++number) {
     Shown& shown = shown_[head_ + static_cast<std::size_t>(number - first_shown_)];
-    if (shown.acknowledged) continue;
-    shown.acknowledged = true;
+    if (shown.over) continue;
+    shown.over = true;
     if (shown.delivery == 0) {
       --awaited_;  // it is acknowledged when the hub sends it again
       continue;
@@ -81,7 +87,31 @@ void Receiving::acknowledge(std::uint64_t first, std::uint64_t last) {
     }
     std::erase_if(again_, [&](const auto& entry) { return entry.first == shown.id; });
   }
-  drop_acknowledged();
+  drop_over();
+}
+
+void Receiving::nack(std::uint64_t number, std::uint32_t delay_ms, std::string reason) {
+  Shown* shown = find_open(number);
+  if (shown == nullptr) return;
+  shown->over = true;
+  returned_.insert({shown->channel, shown->position});
+  if (shown->delivery == 0) {
+    --awaited_;  // the hub has not sent it again yet: when it does, it is shown
+  } else {
+    reason.resize(std::min(reason.size(), kNackReasonBytesMax));
+    given_back_.push_back({shown->delivery, delay_ms, std::move(reason)});
+    take_back(shown->delivery);
+    for (const auto& [id, delivery] : again_) {
+      if (id == shown->id) take_back(delivery);
+    }
+    std::erase_if(again_, [&](const auto& entry) { return entry.first == shown->id; });
+  }
+  drop_over();
+}
+
+void Receiving::working(std::uint64_t number) {
+  const Shown* shown = find_open(number);
+  if (shown != nullptr && shown->delivery != 0) working_.push_back(shown->delivery);
 }
 
 void Receiving::grant(std::uint64_t deliveries) {
@@ -90,12 +120,33 @@ void Receiving::grant(std::uint64_t deliveries) {
 
 void Receiving::forget(const ChannelId& channel, Position cursor) {
   seen_in(channel).raise_floor(cursor.value);
+  std::erase_if(returned_, [&](const auto& entry) {
+    return entry.first == channel && entry.second <= cursor;
+  });
 }
 
 void Receiving::write_receipts(SessionId session, BodyRow& row) {
   const std::uint64_t credit = credit_until();
   const std::uint64_t up_to = settled_.floor();
   bool carried = false;
+  // Before anything cumulative: a hub that has heard them does not count them as acknowledged.
+  for (const GivenBack& nacked : given_back_) {
+    row.write(Receipt{session,
+                      ReceiptKind::kNack,
+                      nacked.delivery,
+                      {},
+                      credit,
+                      nacked.delay_ms,
+                      nacked.reason},
+              nacked.reason.size());
+    carried = true;
+  }
+  for (const std::uint64_t delivery : working_) {
+    row.write(Receipt{session, ReceiptKind::kWorking, delivery, {}, credit});
+    carried = true;
+  }
+  given_back_.clear();
+  working_.clear();
   if (up_to > told_up_to_) {
     row.write(Receipt{session, ReceiptKind::kAckUpTo, up_to, {}, credit});
     carried = true;
@@ -127,7 +178,7 @@ Receiving::Shown* Receiving::find_unacknowledged(const EnvelopeId& id) {
   const std::size_t count = shown_.size() - head_;
   for (std::size_t step = 0; step < count; ++step) {
     const std::size_t i = head_ + (search_from_ - head_ + step) % count;
-    if (shown_[i].acknowledged || shown_[i].id != id) continue;
+    if (shown_[i].over || shown_[i].id != id) continue;
     search_from_ = i + 1 < shown_.size() ? i + 1 : head_;
     return &shown_[i];
   }
@@ -147,14 +198,25 @@ void Receiving::came_again(const EnvelopeId& id, std::uint64_t delivery) {
   }
 }
 
+Receiving::Shown* Receiving::find_open(std::uint64_t number) {
+  if (number < first_shown_ || number - first_shown_ >= shown_.size() - head_) return nullptr;
+  Shown& shown = shown_[head_ + static_cast<std::size_t>(number - first_shown_)];
+  return shown.over ? nullptr : &shown;
+}
+
+/// The hub's number is done with, and nothing acknowledges it alone.
+void Receiving::take_back(std::uint64_t delivery) {
+  if (settled_.add(delivery)) ++settled_count_;
+}
+
 void Receiving::settle(const EnvelopeId& id, std::uint64_t delivery) {
   if (!settled_.add(delivery)) return;
   ++settled_count_;
   if (delivery > settled_.floor()) settled_alone_.emplace_back(id, delivery);
 }
 
-void Receiving::drop_acknowledged() {
-  while (head_ < shown_.size() && shown_[head_].acknowledged) {
+void Receiving::drop_over() {
+  while (head_ < shown_.size() && shown_[head_].over) {
     ++head_;
     ++first_shown_;
   }

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -35,6 +37,11 @@ class Receiving {
   [[nodiscard]] std::optional<std::uint64_t> notified(const NotifyView& notify);
 
   void acknowledge(std::uint64_t first, std::uint64_t last);
+  /// The application could not do it: the hub sends it again after `delay_ms` (0: as it thinks
+  /// fit), and then it is shown as a new delivery.
+  void nack(std::uint64_t number, std::uint32_t delay_ms, std::string reason);
+  /// The application is at it: keeps a hub with a deadline per delivery waiting.
+  void working(std::uint64_t number);
   void grant(std::uint64_t deliveries);
 
   /// All positions of `channel` up to `cursor` are settled on the hub's disk.
@@ -45,15 +52,24 @@ class Receiving {
  private:
   struct Shown {
     EnvelopeId id;
+    ChannelId channel;
+    Position position;
     std::uint64_t delivery = 0;  ///< The hub's number; 0: not sent again since the last attach.
-    bool acknowledged = false;
+    bool over = false;           ///< Acknowledged, or given back.
+  };
+  struct GivenBack {
+    std::uint64_t delivery = 0;
+    std::uint32_t delay_ms = 0;
+    std::string reason;
   };
 
   [[nodiscard]] IntervalSet& seen_in(const ChannelId& channel);
   [[nodiscard]] Shown* find_unacknowledged(const EnvelopeId& id);
   void came_again(const EnvelopeId& id, std::uint64_t delivery);
+  [[nodiscard]] Shown* find_open(std::uint64_t number);
   void settle(const EnvelopeId& id, std::uint64_t delivery);
-  void drop_acknowledged();
+  void take_back(std::uint64_t delivery);
+  void drop_over();
 
   std::uint64_t credit_envelopes_;
   std::optional<std::uint64_t> deliveries_max_;
@@ -69,6 +85,7 @@ class Receiving {
   std::uint64_t first_shown_ = 1;
   std::uint64_t shown_total_ = 0;
   std::uint64_t awaited_ = 0;  // shown, unacknowledged, not sent again since the last attach
+  std::set<std::pair<ChannelId, Position>> returned_;        // given back: to be shown once more
   std::vector<std::pair<EnvelopeId, std::uint64_t>> again_;  // second numbers in one attach
 
   // Since the last attach, in the hub's numbers.
@@ -77,6 +94,8 @@ class Receiving {
   std::uint64_t settled_count_ = 0;
   IntervalSet settled_;
   std::vector<std::pair<EnvelopeId, std::uint64_t>> settled_alone_;
+  std::vector<GivenBack> given_back_;
+  std::vector<std::uint64_t> working_;
   std::uint64_t told_up_to_ = 0;
   std::uint64_t told_credit_ = 0;
 };

@@ -198,7 +198,8 @@ void BodyWriter::write(const NotifyView& notify) {
 }
 
 void BodyWriter::write(const Receipt& receipt) {
-  frame(FrameType::kReceipt, 4, [&](Packer& p) {
+  const bool nack = receipt.kind == ReceiptKind::kNack;
+  frame(FrameType::kReceipt, nack ? 6 : 4, [&](Packer& p) {
     p.pack_uint32(receipt.session);
     p.pack_uint8(static_cast<std::uint8_t>(receipt.kind));
     switch (receipt.kind) {
@@ -209,10 +210,15 @@ void BodyWriter::write(const Receipt& receipt) {
         pack_bin(p, receipt.envelope_id.bytes);
         break;
       case ReceiptKind::kAckUpTo:
+      case ReceiptKind::kNack:
+      case ReceiptKind::kWorking:
         p.pack_uint64(receipt.delivery);
         break;
     }
     p.pack_uint64(receipt.credit_until);
+    if (!nack) return;
+    p.pack_uint32(receipt.delay_ms);
+    pack_text(p, receipt.reason);
   });
 }
 

@@ -52,8 +52,9 @@ void skip_optional_id(Cursor& in) {
   (void)read_limited_str(in, kTextIdBytesMax);
 }
 
-void skip_optional_str(Cursor& in, std::size_t bytes_max) {
-  if (!mp::take_nil(in)) (void)read_limited_str(in, bytes_max);
+/// Empty for nil.
+Bytes read_optional_str(Cursor& in, std::size_t bytes_max) {
+  return mp::take_nil(in) ? Bytes() : read_limited_str(in, bytes_max);
 }
 
 std::uint32_t read_u32(Cursor& in) {
@@ -116,10 +117,10 @@ std::optional<EnvelopeView> parse_envelope(Bytes bytes) {
   view.priority_ = static_cast<Priority>(priority);
   (void)read_u32(in);  // depth
   if (!mp::take_nil(in)) view.ttl_seconds_ = read_u32(in);
-  skip_optional_id(in);                            // task_id
-  skip_optional_id(in);                            // causation_id
-  skip_optional_str(in, kTraceIdBytesMax);         // trace_id
-  skip_optional_str(in, kIdempotencyKeyBytesMax);  // idempotency_key
+  skip_optional_id(in);  // task_id
+  skip_optional_id(in);  // causation_id
+  (void)read_optional_str(in, kTraceIdBytesMax);
+  view.idempotency_key_ = read_optional_str(in, kIdempotencyKeyBytesMax);
   if (!in.ok() || !in.at_end() || view.event_type_.empty()) return std::nullopt;
   return view;
 }

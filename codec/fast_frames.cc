@@ -28,6 +28,15 @@ EnvelopeId read_envelope_id(Cursor& in) {
   return id == nullptr ? EnvelopeId{} : EnvelopeId::from_bytes(id);
 }
 
+/// The two fields that a nack has beside the others.
+void read_nack(Cursor& in, Receipt& receipt) {
+  const std::uint64_t delay_ms = mp::read_uint(in);
+  const Bytes reason = mp::read_str(in);
+  if (delay_ms > UINT32_MAX || reason.size() > kNackReasonBytesMax) in.fail();
+  receipt.delay_ms = static_cast<std::uint32_t>(delay_ms);
+  receipt.reason = as_text(reason);
+}
+
 }  // namespace
 
 std::optional<SendView> decode_send(Bytes frame) {
@@ -87,6 +96,8 @@ std::optional<Receipt> decode_receipt(Bytes frame) {
       receipt.envelope_id = read_envelope_id(in);
       break;
     case static_cast<std::uint64_t>(ReceiptKind::kAckUpTo):
+    case static_cast<std::uint64_t>(ReceiptKind::kNack):
+    case static_cast<std::uint64_t>(ReceiptKind::kWorking):
       receipt.delivery = mp::read_uint(in);
       break;
     default:
@@ -94,6 +105,7 @@ std::optional<Receipt> decode_receipt(Bytes frame) {
   }
   receipt.kind = static_cast<ReceiptKind>(kind);
   receipt.credit_until = mp::read_uint(in);
+  if (receipt.kind == ReceiptKind::kNack) read_nack(in, receipt);
   if (!in.ok()) return std::nullopt;
   return receipt;
 }

@@ -8,11 +8,11 @@ namespace capstan {
 
 namespace {
 
-void begin_record(RecordType type, std::uint16_t recipient_count, std::size_t payload_bytes,
-                  ByteBuffer& to) {
+void begin_record(RecordType type, std::uint8_t priority, std::uint16_t recipient_count,
+                  std::size_t payload_bytes, ByteBuffer& to) {
   append_u32_le(to, static_cast<std::uint32_t>(payload_bytes));
   to.push_back(static_cast<std::uint8_t>(type));
-  to.push_back(0);
+  to.push_back(priority);
   append_u16_le(to, recipient_count);
 }
 
@@ -20,7 +20,7 @@ void begin_record(RecordType type, std::uint16_t recipient_count, std::size_t pa
 class RecordFrame {
  public:
   RecordFrame(RecordType type, ByteBuffer& to) : to_(to), begin_(to.size()) {
-    begin_record(type, 0, 0, to);
+    begin_record(type, 0, 0, 0, to);
   }
   RecordFrame(const RecordFrame&) = delete;
   RecordFrame& operator=(const RecordFrame&) = delete;
@@ -33,6 +33,11 @@ class RecordFrame {
   ByteBuffer& to_;
   std::size_t begin_;
 };
+
+void append_text(ByteBuffer& to, const std::string& text) {
+  append_u16_le(to, static_cast<std::uint16_t>(text.size()));
+  append(to, as_bytes(text));
+}
 
 template <typename AnyId>
 AnyId take_id(Cursor& in) {
@@ -55,7 +60,7 @@ std::optional<RecordView> RecordReader::next() {
   const std::uint32_t payload_bytes = in.u32_le();
   RecordView record;
   record.type = static_cast<RecordType>(in.u8());
-  (void)in.u8();
+  record.priority = in.u8();
   record.recipient_count = in.u16_le();
   record.sequence = sequence_;
   record.payload = in.take(payload_bytes);
@@ -70,7 +75,8 @@ std::size_t encode_record(const EnvelopeRecord& record, ByteBuffer& to) {
   const std::size_t recipients = record.recipients.size() / 16;
   CAPSTAN_CHECK(record.recipients.size() % 16 == 0 && recipients <= UINT16_MAX);
   const std::size_t fixed = kEnvelopeRecordHeaderBytes - kRecordHeaderBytes;
-  begin_record(RecordType::kEnvelope, static_cast<std::uint16_t>(recipients),
+  begin_record(RecordType::kEnvelope, static_cast<std::uint8_t>(record.priority),
+               static_cast<std::uint16_t>(recipients),
                fixed + record.recipients.size() + record.envelope.size(), to);
   append_u64_le(to, record.position.value);
   append_u64_le(to, record.epoch);
@@ -82,8 +88,10 @@ std::size_t encode_record(const EnvelopeRecord& record, ByteBuffer& to) {
 }
 
 std::optional<EnvelopeRecord> decode_envelope_record(const RecordView& record) {
+  if (record.priority > static_cast<std::uint8_t>(Priority::kUrgent)) return std::nullopt;
   Cursor in(record.payload);
   EnvelopeRecord envelope;
+  envelope.priority = static_cast<Priority>(record.priority);
   envelope.position = Position{in.u64_le()};
   envelope.epoch = in.u64_le();
   envelope.number = in.u64_le();
@@ -99,8 +107,7 @@ void encode_record(const AgentRecord& record, ByteBuffer& to) {
   to.push_back(static_cast<std::uint8_t>(record.role));
   append_u32_le(to, record.version);
   append_u64_le(to, record.created_at_ns);
-  append_u16_le(to, static_cast<std::uint16_t>(record.name.size()));
-  append(to, as_bytes(record.name));
+  append_text(to, record.name);
 }
 
 std::optional<AgentRecord> decode_agent_record(Bytes payload) {
@@ -160,6 +167,88 @@ std::optional<SkippedRecord> decode_skipped_record(Bytes payload) {
   skipped.producer.epoch = in.u64_le();
   skipped.number = in.u64_le();
   return whole(in, skipped);
+}
+
+void encode_record(const DuplicateRecord& record, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kDuplicate, to);
+  append(to, record.producer.agent.view());
+  append_u64_le(to, record.producer.epoch);
+  append_u64_le(to, record.number);
+  append(to, record.id.view());
+}
+
+std::optional<DuplicateRecord> decode_duplicate_record(Bytes payload) {
+  Cursor in(payload);
+  DuplicateRecord duplicate;
+  duplicate.producer.agent = take_id<AgentId>(in);
+  duplicate.producer.epoch = in.u64_le();
+  duplicate.number = in.u64_le();
+  duplicate.id = take_id<EnvelopeId>(in);
+  return whole(in, duplicate);
+}
+
+void encode_record(const RetryRecord& record, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kRetry, to);
+  append(to, record.agent.view());
+  append(to, record.channel.view());
+  append_u64_le(to, record.position.value);
+  to.push_back(static_cast<std::uint8_t>(record.priority));
+  append_u32_le(to, record.attempts);
+  append_u64_le(to, record.not_before_ns);
+  append_text(to, record.reason);
+}
+
+std::optional<RetryRecord> decode_retry_record(Bytes payload) {
+  Cursor in(payload);
+  RetryRecord retry;
+  retry.agent = take_id<AgentId>(in);
+  retry.channel = take_id<ChannelId>(in);
+  retry.position = Position{in.u64_le()};
+  const std::uint8_t priority = in.u8();
+  if (priority > static_cast<std::uint8_t>(Priority::kUrgent)) in.fail();
+  retry.priority = static_cast<Priority>(priority);
+  retry.attempts = in.u32_le();
+  retry.not_before_ns = in.u64_le();
+  retry.reason = as_text(in.take(in.u16_le()));
+  return whole(in, std::move(retry));
+}
+
+void encode_record(const DeadRecord& record, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kDead, to);
+  append(to, record.agent.view());
+  append(to, record.channel.view());
+  append_u64_le(to, record.position.value);
+  append_u32_le(to, record.attempts);
+  append_u64_le(to, record.died_at_ns);
+  append_text(to, record.reason);
+  append(to, record.envelope);
+}
+
+std::optional<DeadRecord> decode_dead_record(Bytes payload) {
+  Cursor in(payload);
+  DeadRecord dead;
+  dead.agent = take_id<AgentId>(in);
+  dead.channel = take_id<ChannelId>(in);
+  dead.position = Position{in.u64_le()};
+  dead.attempts = in.u32_le();
+  dead.died_at_ns = in.u64_le();
+  dead.reason = as_text(in.take(in.u16_le()));
+  dead.envelope = in.take(in.remaining());
+  return whole(in, std::move(dead));
+}
+
+void encode_record(const DeadDroppedRecord& record, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kDeadDropped, to);
+  append(to, record.agent.view());
+  append_u64_le(to, record.dead.value);
+}
+
+std::optional<DeadDroppedRecord> decode_dead_dropped_record(Bytes payload) {
+  Cursor in(payload);
+  DeadDroppedRecord dropped;
+  dropped.agent = take_id<AgentId>(in);
+  dropped.dead = Sequence{in.u64_le()};
+  return whole(in, dropped);
 }
 
 void encode_record(const SegmentRecord& record, ByteBuffer& to) {

@@ -21,8 +21,8 @@ void note_unsaved(Core& core, Inbox& inbox, const InFlight& delivery) {
 }
 
 void settle(Core& core, Session& session, InFlight& delivery) {
-  if (delivery.acknowledged) return;
-  delivery.acknowledged = true;
+  if (delivery.over) return;
+  delivery.over = true;
   ++core.counters.acknowledged;
   session.in_flight_bytes -= delivery.bytes;
   session.connection->unacknowledged_bytes -= delivery.bytes;
@@ -30,7 +30,7 @@ void settle(Core& core, Session& session, InFlight& delivery) {
 }
 
 void forget_front(Session& session) {
-  while (!session.in_flight.empty() && session.in_flight.front().acknowledged) {
+  while (!session.in_flight.empty() && session.in_flight.front().over) {
     session.in_flight.pop_front();
     ++session.first_in_flight;
   }
@@ -49,6 +49,14 @@ void settle_one(Core& core, Session& session, const EnvelopeId& id) {
   const auto at = std::find_if(session.in_flight.begin(), session.in_flight.end(),
                                [&](const InFlight& delivery) { return delivery.id == id; });
   if (at != session.in_flight.end()) settle(core, session, *at);
+}
+
+/// Null when it is over, or was never sent: like an acknowledgement of such a one, it says nothing.
+InFlight* find_delivery(Session& session, std::uint64_t number) {
+  if (number < session.first_in_flight) return nullptr;
+  const std::uint64_t at = number - session.first_in_flight;
+  if (at >= session.in_flight.size() || session.in_flight[at].over) return nullptr;
+  return &session.in_flight[at];
 }
 
 }  // namespace
@@ -78,6 +86,18 @@ void acknowledge(Core& core, Connection& connection, const Receipt& receipt) {
       break;
     case ReceiptKind::kAckUpTo:
       settle_up_to(core, session, receipt.delivery);
+      break;
+    case ReceiptKind::kNack:
+      if (InFlight* delivery = find_delivery(session, receipt.delivery)) {
+        ++core.counters.nacked;
+        fail_delivery(core, session, *delivery, std::uint64_t{receipt.delay_ms} * kNsPerMs,
+                      std::string(receipt.reason));
+      }
+      break;
+    case ReceiptKind::kWorking:
+      if (InFlight* delivery = find_delivery(session, receipt.delivery)) {
+        delivery->give_back_ns = give_back_at(core);
+      }
       break;
   }
   forget_front(session);

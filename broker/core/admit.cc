@@ -1,5 +1,6 @@
 // Stage 5: is it this number's turn, and is there a place for it? PROTOCOL.md §6.
 #include "batch.h"
+#include "stages.h"
 
 namespace capstan {
 
@@ -53,6 +54,25 @@ void pass_settled(Session& session, const Producer* producer) {
   }
 }
 
+/// The application sent this envelope before, under another number: the first one stands.
+bool accept_as_duplicate(Core& core, BatchItem& item) {
+  const Bytes key = item.send.envelope.empty() ? Bytes() : item.envelope.idempotency_key();
+  if (key.empty()) return false;
+  Session& session = *item.session;
+  const auto id = core.state.idempotency_keys().find(session.agent, key, core.id_clock_ns);
+  if (!id) return false;
+  const std::uint64_t number = item.send.number;
+  ++core.counters.deduplicated;
+  add_record(core, DuplicateRecord{{session.agent, session.epoch}, number, *id});
+  core.reply(*session.connection, Accept{session.id, number, 1, *id, core.window});
+  return true;
+}
+
+void take_turn(Session& session, std::uint64_t number) {
+  session.open_numbers.close(number);
+  if (number == session.expected) ++session.expected;
+}
+
 void accept_again(Core& core, Session& session, std::uint64_t number, const EnvelopeId& id) {
   ++core.counters.deduplicated;
   session.open_numbers.close(number);
@@ -92,6 +112,10 @@ std::optional<Admitted> admit(Core& core, const Routed& routed) {
     }
   }
   auto refusal = check_turn(session, number, routed.channel());
+  if (!refusal && accept_as_duplicate(core, item)) {
+    take_turn(session, number);
+    return std::nullopt;
+  }
   if (!refusal && routed.mailbox() != nullptr) {
     refusal = check_place(core, session, *routed.mailbox(), item.send.envelope.size());
   }
@@ -99,8 +123,7 @@ std::optional<Admitted> admit(Core& core, const Routed& routed) {
     refuse(core, *session.connection, item, refusal->first, std::move(refusal->second));
     return std::nullopt;
   }
-  session.open_numbers.close(number);
-  if (number == session.expected) ++session.expected;
+  take_turn(session, number);
   return Admitted(routed);
 }
 

@@ -55,26 +55,40 @@ void commit(Core& core, const Admitted& admitted) {
                Accept{session.id, item.send.number, 1, EnvelopeId{}, core.window});
     return;
   }
+  const EnvelopeId id = store_envelope(core, *admitted.mailbox(), admitted.channel(), session.agent,
+                                       item.envelope, session.epoch, item.send.number);
+  const std::uint64_t bytes = item.send.envelope.size();
+  ++session.unaccepted.envelopes;
+  session.unaccepted.bytes += bytes;
+  add_accept(core.building, session, item.send.number, id, bytes);
+}
+
+EnvelopeId store_envelope(Core& core, Mailbox& mailbox, const ChannelId& channel,
+                          const AgentId& sender, const EnvelopeView& view, std::uint64_t epoch,
+                          std::uint64_t number) {
   begin_commit(core);
-  Mailbox& mailbox = *admitted.mailbox();
-  const Bytes envelope = item.send.envelope;
-  const EnvelopeRecord record{mailbox.next, session.epoch, item.send.number, {}, envelope};
-  const Sequence sequence = core.builder.next();
+  const Bytes envelope = view.bytes();
+  const EnvelopeRecord record{mailbox.next, epoch, number, {}, envelope, view.priority()};
+  StoredEnvelope stored;
+  stored.sequence = core.builder.next();
   Block& block =
       core.builder.add_record(kEnvelopeRecordHeaderBytes + envelope.size(), core.now.wall_ns);
   const std::size_t offset = encode_record(record, block.records);
-  const EnvelopeId id = EnvelopeId::make(core.id_clock_ns, 0, sequence);
-  stamp_envelope(block.records.data() + offset, id, core.now.wall_ns, admitted.channel(),
-                 session.agent);
-  const AgentId owner = owner_of_mailbox(admitted.channel());
-  core.state.apply_envelope(owner, mailbox, record, id, session.agent, sequence, block.base);
-  ++session.unaccepted.envelopes;
-  session.unaccepted.bytes += envelope.size();
-  add_accept(core.building, session, item.send.number, id, envelope.size());
+  stored.id = EnvelopeId::make(core.id_clock_ns, 0, stored.sequence);
+  stored.channel = channel;
+  stored.sender = sender;
+  stored.expires_s = expiry_of(core.now.wall_ns, view.ttl_seconds());
+  stored.idempotency_key = view.idempotency_key();
+  stored.block = block.base;
+  stamp_envelope(block.records.data() + offset, stored.id, core.now.wall_ns, channel, sender);
+  core.state.apply_envelope(mailbox, record, stored);
+  const AgentId owner = owner_of_mailbox(channel);
+  if (stored.expires_s != 0) plan_expiry(core, core.inbox_of(owner), stored.expires_s);
   if (core.building.last_touched != owner) {
     core.building.last_touched = owner;
     core.building.touched.insert(owner);
   }
+  return stored.id;
 }
 
 void add_encoded_record(Core& core, const ByteBuffer& record) {

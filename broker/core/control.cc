@@ -63,12 +63,14 @@ void set_start(const Core& core, Session& session, const Since& since) {
       session.after = core.state.applied();
       break;
   }
-  const std::deque<MailRun>& runs = session.inbox->mailbox->runs;
-  auto after =
-      std::upper_bound(runs.begin(), runs.end(), session.after,
-                       [](Sequence sequence, const MailRun& run) { return sequence < run.block; });
-  if (after != runs.begin()) --after;
-  if (after != runs.end()) session.next_position = after->first;
+  for (std::size_t i = 0; i < kPriorityCount; ++i) {
+    const MailRuns& runs = session.inbox->mailbox->lanes[i];
+    auto after = std::upper_bound(
+        runs.begin(), runs.end(), session.after,
+        [](Sequence sequence, const MailRun& run) { return sequence < run.block; });
+    if (after != runs.begin()) --after;
+    if (after != runs.end()) session.lanes[i].next = after->first;
+  }
 }
 
 void supersede(Core& core, Session& old) {
@@ -85,6 +87,7 @@ void bind_receiver(Core& core, Session& session, const Attach& attach) {
   session.inbox = &inbox;
   session.credit_until = attach.credit_until;
   session.credit_bytes = attach.credit_bytes;
+  judge_lost_session(core, session);
   set_start(core, session, attach.since);
 }
 

@@ -1,6 +1,7 @@
 // What the stages of the hub core share: the state, who is connected, the commit in the making.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
@@ -30,7 +31,9 @@ struct InFlight {
   Position position;
   EnvelopeId id;
   std::uint64_t bytes = 0;
-  bool acknowledged = false;
+  Priority priority = Priority::kNormal;
+  std::uint64_t give_back_ns = 0;  ///< Monotonic: without a receipt it has failed then; 0: never.
+  bool over = false;               ///< Acknowledged, or given back.
 };
 
 /// Numbers of this session that were refused and neither sent again nor skipped since.
@@ -45,6 +48,14 @@ class OpenNumbers {
  private:
   std::map<std::uint64_t, ChannelId> channel_of_;
   std::unordered_map<ChannelId, std::set<std::uint64_t>> by_channel_;
+};
+
+/// How far a receiving session has gone through the mail of one priority.
+struct LaneCursor {
+  Position next{1};   ///< First position not yet looked at.
+  SharedBlock block;  ///< Where the scan stands, so that it goes on and not over.
+  std::size_t offset = 0;
+  Sequence sequence;
 };
 
 /// One agent bound on one connection.
@@ -65,8 +76,8 @@ struct Session {
 
   // Receiving.
   Inbox* inbox = nullptr;
-  Sequence after;             ///< Envelopes up to here are not this session's.
-  Position next_position{1};  ///< First position not yet looked at.
+  Sequence after;  ///< Envelopes up to here are not this session's.
+  std::array<LaneCursor, kPriorityCount> lanes;
   std::uint64_t next_delivery = 1;
   std::uint64_t first_in_flight = 1;  ///< Delivery number of `in_flight.front()`.
   std::deque<InFlight> in_flight;
@@ -74,13 +85,11 @@ struct Session {
   std::uint64_t credit_until = 0;
   std::uint64_t credit_bytes = 0;
   CommitNumber opens_with;  ///< The commit whose release answers the attach.
+  bool alone = false;       ///< What is in flight has failed before: nothing goes beside it.
   bool ready = false;       ///< Stands in Core::ready.
   std::size_t blocks_per_read = kBlocksPerReadMax;
   bool reading = false;  ///< Waits for a ReadDone or for a free read.
   std::deque<SharedBlock> read_ahead;
-  SharedBlock scan_block;  ///< Where the scan stands, so that it goes on and not over.
-  std::size_t scan_offset = 0;
-  Sequence scan_sequence;
 };
 
 struct Connection {
@@ -95,15 +104,30 @@ struct Connection {
   std::unordered_map<SessionId, std::unique_ptr<Session>> sessions;
 };
 
+/// The oldest delivery that a session held when its link broke.
+struct LostDelivery {
+  std::uint64_t epoch = 0;
+  Position position;
+  Priority priority = Priority::kNormal;
+};
+
 /// What an agent's mailbox needs beside its state.
 struct Inbox {
   AgentId agent;
   Mailbox* mailbox = nullptr;
   Session* receiver = nullptr;
-  Position delivered_up_to;       ///< Highest position ever sent to a receiver by this process.
+  /// By priority: the highest position ever sent to a receiver by this process.
+  std::array<Position, kPriorityCount> delivered_up_to;
   std::vector<Interval> unsaved;  ///< Acknowledged, not yet in a commit.
   std::uint64_t unsaved_bytes = 0;
-  Position durable_floor;  ///< Everything up to it is settled on disk.
+  std::optional<LostDelivery> lost;
+  /// Failed deliveries that wait for their time (monotonic ns) or for a receiver.
+  std::set<std::pair<std::uint64_t, Position>> retry_due;
+  Position durable_floor;          ///< Everything up to it is settled on disk.
+  std::uint64_t expiry_due_s = 0;  ///< Stands in Core::expiries; 0: does not.
+  bool expiry_reading = false;
+  /// Blocks that were looked through for expired mail, and when to look again; by base.
+  std::map<Sequence, std::uint32_t> expiry_checked;
 };
 
 /// Counters for `status`.
@@ -112,6 +136,9 @@ struct Counters {
   std::uint64_t delivered = 0;
   std::uint64_t redelivered = 0;
   std::uint64_t acknowledged = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t nacked = 0;
+  std::uint64_t dead = 0;
   std::uint64_t deduplicated = 0;
   std::uint64_t refused_sends = 0;
   std::uint64_t refused_identity = 0;
@@ -143,9 +170,12 @@ struct CommitConsequences {
   std::optional<Checkpoint> checkpoint;
 };
 
+enum class ReadPurpose : std::uint8_t { kDeliver, kExpire };
+
 /// A read that has not come back.
 struct PendingRead {
   AgentId agent;
+  ReadPurpose purpose = ReadPurpose::kDeliver;
   std::vector<Sequence> bases;
 };
 
@@ -184,6 +214,15 @@ struct Core {
   std::vector<AgentId> failed_reads;  ///< Whose mail could not be read just now.
   std::uint64_t retry_reads_ns = 0;   ///< When to read it again.
   ReadId next_read{1};
+
+  std::set<std::pair<std::uint64_t, AgentId>> retry_wakes;  ///< Monotonic ns, whose inbox.
+
+  std::uint64_t next_ack_check_ns = 0;  ///< Monotonic: for receipts that are overdue.
+
+  // Expiry.
+  std::set<std::pair<std::uint64_t, AgentId>> expiries;  ///< Second since 1970, whose inbox.
+  std::optional<std::int64_t> wall_offset_ns;            ///< Wall clock minus monotonic clock.
+  std::uint64_t expiry_resumes_ns = 0;                   ///< Monotonic: until then nothing expires.
 
   // Segments and checkpoints.
   bool opens_segment = false;  ///< The commit in the making begins a segment.

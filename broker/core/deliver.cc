@@ -20,20 +20,38 @@ constexpr std::uint64_t kConnectionBytesMax = 16 * 1024 * 1024;
 constexpr std::size_t kReadsInFlightMax = 16;
 constexpr std::uint64_t kReadRetryNs = 200 * kNsPerMs;
 
+/// More failed deliveries than this, and an inbox delivers nothing but them.
+constexpr std::size_t kRetriesPerInboxMax = 16'384;
+/// Failed so often, a delivery goes alone: what kills its receiver takes nothing else with it.
+constexpr std::uint32_t kAttemptsToGoAlone = 2;
+
 bool has_credit(const Session& session) {
+  if (session.alone && session.in_flight_bytes > 0) return false;
   return session.next_delivery <= session.credit_until &&
          (session.in_flight_bytes < session.credit_bytes || session.in_flight.empty()) &&
          session.connection->unacknowledged_bytes < kConnectionBytesMax;
 }
 
-/// The run that holds the session's next position or, when that was settled, the first above it.
-const MailRun* next_run(const Core& core, const Session& session) {
-  const std::deque<MailRun>& runs = session.inbox->mailbox->runs;
-  const auto at =
-      std::lower_bound(runs.begin(), runs.end(), session.next_position,
-                       [](const MailRun& run, Position position) { return run.last() < position; });
-  if (at == runs.end() || at->block > core.committed) return nullptr;
-  return &*at;
+/// The run that holds the lane's next position or, when that was settled, the first above it.
+MailRuns::const_iterator first_run(const Session& session, std::size_t lane) {
+  const MailRuns& runs = session.inbox->mailbox->lanes[lane];
+  return std::lower_bound(
+      runs.begin(), runs.end(), session.lanes[lane].next,
+      [](const MailRun& run, Position position) { return run.last() < position; });
+}
+
+/// The next durable run of the most urgent lane that has one.
+struct NextRun {
+  std::size_t lane = 0;
+  const MailRun* run = nullptr;
+};
+NextRun next_run(const Core& core, const Session& session) {
+  for (std::size_t lane = kPriorityCount; lane-- > 0;) {
+    const auto at = first_run(session, lane);
+    if (at == session.inbox->mailbox->lanes[lane].end() || at->block > core.committed) continue;
+    return {lane, &*at};
+  }
+  return {};
 }
 
 SharedBlock resident_block(Core& core, Session& session, Sequence base) {
@@ -46,13 +64,6 @@ SharedBlock resident_block(Core& core, Session& session, Sequence base) {
   return core.cache.find(base);
 }
 
-bool is_settled(const Inbox& inbox, Position position) {
-  if (inbox.mailbox->settled.contains(position.value)) return true;
-  return std::any_of(inbox.unsaved.begin(), inbox.unsaved.end(), [&](const Interval& interval) {
-    return interval.first <= position && position <= interval.last;
-  });
-}
-
 /// The index has runs in which nothing is waited for: what lies before them is not settled.
 bool is_settled(const Inbox& inbox, const MailRun& run) {
   for (Position position = run.first; position <= run.last(); ++position) {
@@ -61,79 +72,147 @@ bool is_settled(const Inbox& inbox, const MailRun& run) {
   return true;
 }
 
-void request_read(Core& core, Session& session) {
+void request_read(Core& core, Session& session, std::size_t lane) {
   session.reading = true;
-  if (core.reads.size() >= kReadsInFlightMax) {
+  if (reads_are_full(core)) {
     core.waiting_for_read.push_back(session.agent);
     return;
   }
-  const std::deque<MailRun>& runs = session.inbox->mailbox->runs;
-  auto at =
-      std::lower_bound(runs.begin(), runs.end(), session.next_position,
-                       [](const MailRun& run, Position position) { return run.last() < position; });
-  ReadBlocks read{core.next_read, {}};
-  for (; at != runs.end() && read.bases.size() < session.blocks_per_read; ++at) {
+  const MailRuns& runs = session.inbox->mailbox->lanes[lane];
+  std::vector<Sequence> bases;
+  for (auto at = first_run(session, lane);
+       at != runs.end() && bases.size() < session.blocks_per_read; ++at) {
     if (at->block > core.committed || core.cache.find(at->block) != nullptr) break;
-    if (!is_settled(*session.inbox, *at)) read.bases.push_back(at->block);
+    if (!is_settled(*session.inbox, *at)) bases.push_back(at->block);
   }
-  CAPSTAN_CHECK(!read.bases.empty());
-  ++core.next_read;
-  core.reads.emplace(read.read, PendingRead{session.agent, read.bases});
-  core.effects->push_back(std::move(read));
+  CAPSTAN_CHECK(!bases.empty());
+  request_blocks(core, session.agent, ReadPurpose::kDeliver, std::move(bases));
 }
 
-void notify(Core& core, Session& session, const EnvelopeRecord& record, const EnvelopeId& id) {
+void notify(Core& core, Session& session, const EnvelopeRecord& record, const EnvelopeId& id,
+            std::uint32_t failed_attempts = 0) {
   Inbox& inbox = *session.inbox;
   Connection& connection = *session.connection;
   // What an earlier process stored, it may have delivered, too: nobody wrote that down.
+  Position& delivered_up_to = inbox.delivered_up_to[static_cast<std::size_t>(record.priority)];
   const bool again =
-      record.position <= inbox.delivered_up_to || id.sequence() <= core.start.last_sequence;
+      record.position <= delivered_up_to || id.sequence() <= core.start.last_sequence;
   BodyWriter& out = core.output(connection);
-  out.write(NotifyView{session.id, session.next_delivery, again ? 2U : 1U, record.position,
-                       record.envelope});
+  const std::uint32_t attempt = std::max(failed_attempts + 1, again ? 2U : 1U);
+  out.write(
+      NotifyView{session.id, session.next_delivery, attempt, record.position, record.envelope});
   core.flush_if_large(connection);
   ++session.next_delivery;
-  session.in_flight.push_back({record.position, id, record.envelope.size(), false});
+  session.in_flight.push_back(
+      {record.position, id, record.envelope.size(), record.priority, give_back_at(core), false});
+  session.alone = failed_attempts >= kAttemptsToGoAlone;
   session.in_flight_bytes += record.envelope.size();
   connection.unacknowledged_bytes += record.envelope.size();
-  inbox.delivered_up_to = std::max(inbox.delivered_up_to, record.position);
+  delivered_up_to = std::max(delivered_up_to, record.position);
   ++core.counters.delivered;
   if (again) ++core.counters.redelivered;
 }
 
-/// Delivers from one block until its end or the end of credit; returns the bytes handed out.
-std::uint64_t deliver_block(Core& core, Session& session, const SharedBlock& block,
-                            Position run_last) {
-  if (session.scan_block != block) {
-    session.scan_block = block;
-    session.scan_offset = 0;
-    session.scan_sequence = block->base;
-  }
-  std::uint64_t bytes = 0;
-  RecordReader reader(*block, session.scan_offset, session.scan_sequence);
-  while (session.next_position <= run_last && has_credit(session)) {
+/// The next envelope of the lane in the block that its scan stands in, up to `run_last`; the lane is
+/// past it then.
+std::optional<std::pair<Sequence, EnvelopeRecord>> next_in_block(Session& session, std::size_t lane,
+                                                                 Position run_last) {
+  LaneCursor& cursor = session.lanes[lane];
+  RecordReader reader(*cursor.block, cursor.offset, cursor.sequence);
+  while (cursor.next <= run_last) {
     const auto record = reader.next();
     if (!record) {
       // The index says that the run stands here, the block says otherwise: never wait for it.
-      session.next_position = run_last.plus(1);
+      cursor.next = run_last.plus(1);
       break;
     }
-    session.scan_offset = record->end_offset;
-    session.scan_sequence = record->sequence.plus(1);
-    if (record->type != RecordType::kEnvelope) continue;
+    cursor.offset = record->end_offset;
+    cursor.sequence = record->sequence.plus(1);
+    if (record->type != RecordType::kEnvelope || record->priority != lane) continue;
     const auto envelope = decode_envelope_record(*record);
     if (!envelope || envelope->envelope.size() < kEnvelopeHeadBytes) continue;
     // Position first: it differs almost always when the channel does.
-    if (envelope->position < session.next_position || envelope->position > run_last) continue;
+    if (envelope->position < cursor.next || envelope->position > run_last) continue;
     if (stamped_channel(envelope->envelope) != mailbox_of(session.agent)) continue;
-    session.next_position = envelope->position.plus(1);
-    if (record->sequence <= session.after || is_settled(*session.inbox, envelope->position)) {
+    cursor.next = envelope->position.plus(1);
+    return {{record->sequence, *envelope}};
+  }
+  return std::nullopt;
+}
+
+/// Failed before: it has its own time and way.
+bool is_retried(const Inbox& inbox, Position position) {
+  const auto& retries = inbox.mailbox->retries;
+  return !retries.empty() && retries.count(position) != 0;
+}
+
+/// Delivers from one block until its end or the end of credit; returns the bytes handed out.
+std::uint64_t deliver_block(Core& core, Session& session, std::size_t lane,
+                            const SharedBlock& block, const MailRun& run) {
+  LaneCursor& cursor = session.lanes[lane];
+  cursor.next = std::max(cursor.next, run.first);
+  if (cursor.block != block) cursor = {cursor.next, block, 0, block->base};
+  const Position run_last = run.last();
+  const bool may_expire = may_hold_expired(core, run);
+  Expired expired;
+  std::uint64_t bytes = 0;
+  while (has_credit(session)) {
+    const auto next = next_in_block(session, lane, run_last);
+    if (!next) break;
+    const auto& [sequence, record] = *next;
+    if (sequence <= session.after || is_settled(*session.inbox, record.position)) continue;
+    if (is_retried(*session.inbox, record.position)) continue;
+    if (may_expire && is_expired(core, record.envelope)) {
+      add_expired(expired, record.position, record.envelope);
       continue;
     }
-    notify(core, session, *envelope, stamped_id(envelope->envelope));
-    bytes += envelope->envelope.size();
+    notify(core, session, record, stamped_id(record.envelope));
+    bytes += record.envelope.size();
   }
+  settle_expired(core, *session.inbox, expired);
   return bytes;
+}
+
+/// The envelope at `position` of the agent's mailbox, which the index places in this block.
+std::optional<EnvelopeRecord> find_in_block(const Block& block, AgentId agent, Position position) {
+  RecordReader reader(block);
+  while (const auto record = reader.next()) {
+    if (record->type != RecordType::kEnvelope) continue;
+    const auto envelope = decode_envelope_record(*record);
+    if (!envelope || envelope->position != position) continue;
+    if (envelope->envelope.size() < kEnvelopeHeadBytes) continue;
+    if (stamped_channel(envelope->envelope) == mailbox_of(agent)) return envelope;
+  }
+  return std::nullopt;
+}
+
+/// Delivers or buries the failed delivery whose turn it is. False: it has to wait, for its block or
+/// for those that are in flight.
+bool deliver_retry(Core& core, Session& session, Position position) {
+  Inbox& inbox = *session.inbox;
+  const Retry retry = inbox.mailbox->retries.at(position);
+  const Sequence base = find_run(inbox, retry.priority, position)->block;
+  const bool dead = is_dead(core, retry.attempts);
+  if (!dead && retry.attempts >= kAttemptsToGoAlone && session.in_flight_bytes > 0) return false;
+  const SharedBlock block = resident_block(core, session, base);
+  if (block == nullptr) {
+    session.reading = true;
+    if (reads_are_full(core)) {
+      core.waiting_for_read.push_back(session.agent);
+    } else {
+      request_blocks(core, session.agent, ReadPurpose::kDeliver, {base});
+    }
+    return false;
+  }
+  inbox.retry_due.erase(inbox.retry_due.begin());
+  const auto record = find_in_block(*block, session.agent, position);
+  if (!record) return true;  // The index says otherwise than the block: never wait for it.
+  if (dead) {
+    bury(core, inbox, position, retry, record->envelope);
+  } else {
+    notify(core, session, *record, stamped_id(record->envelope), retry.attempts);
+  }
+  return true;
 }
 
 enum class Outcome { kDone, kTurnOver };
@@ -142,20 +221,24 @@ enum class Outcome { kDone, kTurnOver };
 Outcome deliver_session(Core& core, Session& session, std::uint64_t& turn_bytes) {
   std::uint64_t session_bytes = 0;
   while (has_credit(session)) {
-    const MailRun* run = next_run(core, session);
+    if (const auto position = next_retry(core, *session.inbox)) {
+      if (!deliver_retry(core, session, *position)) return Outcome::kDone;
+      continue;
+    }
+    if (session.inbox->mailbox->retries.size() >= kRetriesPerInboxMax) break;
+    const auto [lane, run] = next_run(core, session);
     if (run == nullptr) break;
     const SharedBlock block = resident_block(core, session, run->block);
     if (block == nullptr && is_settled(*session.inbox, *run)) {
       // Never read for nothing: the block may be one that nobody can read.
-      session.next_position = run->last().plus(1);
+      session.lanes[lane].next = run->last().plus(1);
       continue;
     }
     if (block == nullptr) {
-      request_read(core, session);
+      request_read(core, session, lane);
       break;
     }
-    session.next_position = std::max(session.next_position, run->first);
-    const std::uint64_t bytes = deliver_block(core, session, block, run->last());
+    const std::uint64_t bytes = deliver_block(core, session, lane, block, *run);
     session_bytes += bytes;
     turn_bytes += bytes;
     if (session_bytes >= kSessionTurnBytesMax) return Outcome::kTurnOver;
@@ -165,7 +248,7 @@ Outcome deliver_session(Core& core, Session& session, std::uint64_t& turn_bytes)
 }
 
 void start_waiting_reads(Core& core) {
-  while (!core.waiting_for_read.empty() && core.reads.size() < kReadsInFlightMax) {
+  while (!core.waiting_for_read.empty() && !reads_are_full(core)) {
     const AgentId agent = core.waiting_for_read.front();
     core.waiting_for_read.pop_front();
     Session* session = core.inbox_of(agent).receiver;
@@ -200,6 +283,29 @@ void take_read_error(Core& core, Session* session, const PendingRead& read, cons
 
 }  // namespace
 
+bool is_settled(const Inbox& inbox, Position position) {
+  if (inbox.mailbox->settled.contains(position.value)) return true;
+  return std::any_of(inbox.unsaved.begin(), inbox.unsaved.end(), [&](const Interval& interval) {
+    return interval.first <= position && position <= interval.last;
+  });
+}
+
+const MailRun* find_run(const Inbox& inbox, Priority priority, Position position) {
+  const MailRuns& runs = inbox.mailbox->lanes[static_cast<std::size_t>(priority)];
+  const auto at =
+      std::lower_bound(runs.begin(), runs.end(), position,
+                       [](const MailRun& run, Position wanted) { return run.last() < wanted; });
+  return at != runs.end() && at->first <= position ? &*at : nullptr;
+}
+
+bool reads_are_full(const Core& core) { return core.reads.size() >= kReadsInFlightMax; }
+
+void request_blocks(Core& core, AgentId agent, ReadPurpose purpose, std::vector<Sequence> bases) {
+  core.reads.emplace(core.next_read, PendingRead{agent, purpose, bases});
+  core.effects->push_back(ReadBlocks{core.next_read, std::move(bases)});
+  ++core.next_read;
+}
+
 void mark_ready(Core& core, Session& session) {
   if (session.ready || session.reading || session.inbox == nullptr) return;
   if (session.opens_with > core.released) return;
@@ -226,6 +332,11 @@ void take_read(Core& core, const ReadDone& done) {
   if (at == core.reads.end()) return;
   const PendingRead read = std::move(at->second);
   core.reads.erase(at);
+  if (read.purpose == ReadPurpose::kExpire) {
+    take_expiry_read(core, read.agent, read.bases.front(), done);
+    start_waiting_reads(core);
+    return;
+  }
   Session* session = core.inbox_of(read.agent).receiver;
   const bool waiting = session != nullptr && session->reading;
   if (waiting) session->reading = false;

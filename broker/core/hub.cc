@@ -50,6 +50,8 @@ std::uint64_t next_wake(const Core& core, bool more_to_deliver) {
   if (more_to_deliver) return core.now.monotonic_ns;
   std::uint64_t wake = core.now.monotonic_ns + std::uint64_t{core.config.lease_ms} * kNsPerMs / 4;
   if (core.oldest_unsaved_ns != 0) wake = std::min(wake, core.oldest_unsaved_ns + kSettleDelayNs);
+  if (const auto expiry_ns = next_expiry_ns(core)) wake = std::min(wake, *expiry_ns);
+  if (const auto retry_ns = next_retry_ns(core)) wake = std::min(wake, *retry_ns);
   if (!core.failed_reads.empty()) wake = std::min(wake, core.retry_reads_ns);
   if (core.state.dirty() && core.builder.empty() && !core.checkpoint_in_flight &&
       !core.checkpoints_failed) {
@@ -65,7 +67,7 @@ struct Hub::Impl {
       : core(config, std::move(state), start) {}
 
   void take(const PeerOpened& peer) { open_peer(core, peer); }
-  void take(const PeerGone& peer) { close_peer(core, peer.connection); }
+  void take(const PeerGone& peer) { lose_peer(core, peer.connection); }
   void take(const FramesArrived& frames) {
     Connection* connection = core.find_connection(frames.connection);
     if (connection == nullptr) return;
@@ -91,9 +93,12 @@ struct Hub::Impl {
     }
     if (core.now.monotonic_ns >= next_lease_check_ns) {
       expire_leases(core);
+      if (!core.stopping) drop_old_dead_letters(core);
       next_lease_check_ns =
           core.now.monotonic_ns + std::uint64_t{core.config.lease_ms} * kNsPerMs / 4;
     }
+    expire(core);
+    retry(core);
     const bool more_to_deliver = deliver(core);
     emit_commit(core);
     // In the middle of a block the index of that block is not final yet.
@@ -116,6 +121,9 @@ Hub::Hub(const HubConfig& config, State state, const HubStart& start, const Time
   core.effects = &effects;
   core.id_clock_ns = std::max(core.id_clock_ns + 1, time.wall_ns);
   core.last_checkpoint_ns = time.monotonic_ns;
+  watch_wall_clock(core);
+  plan_recovered_expiries(core);
+  plan_recovered_retries(core);
   // An unfinished drop is finished; this also proves that the disk takes writes.
   for (const auto& [first, segment_state] : core.state.segments()) {
     if (segment_state == SegmentState::kDropping) effects.push_back(DropSegment{first});
@@ -132,6 +140,7 @@ void Hub::handle(const Time& time, std::span<const Event> events, Effects& effec
   if (core.stopped) return;
   core.now = time;
   core.effects = &effects;
+  watch_wall_clock(core);
   // Ids never step back, whatever the wall clock does.
   core.id_clock_ns = std::max(core.id_clock_ns, time.wall_ns);
   for (const Event& event : events) {

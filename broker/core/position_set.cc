@@ -43,10 +43,15 @@ void PositionSet::add(std::uint64_t first, std::uint64_t last) {
 }
 
 bool PositionSet::contains(std::uint64_t number) const {
-  if (number <= floor_) return number > 0;
-  const auto at = std::lower_bound(spans_.begin(), spans_.end(), number,
+  return number > 0 && contains_all(number, number);
+}
+
+bool PositionSet::contains_all(std::uint64_t first, std::uint64_t last) const {
+  first = std::max(first, floor_ + 1);
+  if (last < first) return true;
+  const auto at = std::lower_bound(spans_.begin(), spans_.end(), first,
                                    [](const Span& s, std::uint64_t n) { return s.last < n; });
-  return at != spans_.end() && at->first <= number;
+  return at != spans_.end() && at->first <= first && last <= at->last;
 }
 
 }  // namespace capstan

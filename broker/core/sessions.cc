@@ -31,6 +31,13 @@ void open_peer(Core& core, const PeerOpened& peer) {
   core.window = send_window(core.config, core.connections.size());
 }
 
+void lose_peer(Core& core, ConnectionId id) {
+  Connection* connection = core.find_connection(id);
+  if (connection == nullptr) return;
+  for (const auto& entry : connection->sessions) note_lost_session(*entry.second);
+  close_peer(core, id);
+}
+
 void close_peer(Core& core, ConnectionId id) {
   Connection* connection = core.find_connection(id);
   if (connection == nullptr) return;
@@ -45,6 +52,7 @@ void close_peer(Core& core, ConnectionId id) {
 }
 
 void end_session(Core& core, Session& session) {
+  return_retries(core, session);
   detach_receiver(session);
   forget_poster(core, session);
   if (session.ready) std::erase(core.ready, &session);
@@ -65,7 +73,7 @@ void expire_leases(Core& core) {
     Connection& connection = *core.find_connection(id);
     core.output(connection)
         .write(Bye{ErrorCode::kLeaseExpired, "nothing was heard for longer than the lease"});
-    close_peer(core, id);
+    lose_peer(core, id);
     core.effects->push_back(Evict{id});
   }
 }

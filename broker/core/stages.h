@@ -17,6 +17,11 @@ void acknowledge(Core& core, Connection& connection, const Receipt& receipt);
 void settle_acknowledged(Core& core);
 
 // commit.cc
+/// Puts an envelope into the commit in the making and folds it. It is stamped on the way: `view` is
+/// what parse_envelope() made of it. Epoch 0: it comes from the hub itself.
+EnvelopeId store_envelope(Core& core, Mailbox& mailbox, const ChannelId& channel,
+                          const AgentId& sender, const EnvelopeView& view, std::uint64_t epoch,
+                          std::uint64_t number);
 /// Adds one record of any kind but an envelope, and folds it.
 template <typename Record>
 void add_record(Core& core, const Record& record);
@@ -34,10 +39,79 @@ void mark_ready(Core& core, Session& session);
 /// Sends what credit allows, in turn, up to a budget; true when some is left for the next turn.
 bool deliver(Core& core);
 void take_read(Core& core, const ReadDone& done);
+/// Whether so many reads are under way that another one has to wait.
+[[nodiscard]] bool reads_are_full(const Core& core);
+void request_blocks(Core& core, AgentId agent, ReadPurpose purpose, std::vector<Sequence> bases);
+/// The run that holds `position`; null when there is none.
+[[nodiscard]] const MailRun* find_run(const Inbox& inbox, Priority priority, Position position);
+/// Settled, or acknowledged and about to be.
+[[nodiscard]] bool is_settled(const Inbox& inbox, Position position);
+
+// retry.cc
+/// When a delivery that leaves now has failed without a receipt, in monotonic ns; 0: never.
+[[nodiscard]] std::uint64_t give_back_at(const Core& core);
+/// Takes a delivery back: it comes again after `delay_ns` (0: the usual back-off), and after
+/// too many attempts it becomes a dead letter.
+void fail_delivery(Core& core, Session& session, InFlight& delivery, std::uint64_t delay_ns,
+                   std::string reason);
+/// A link broke under this session: remembers what it was working on.
+void note_lost_session(Session& session);
+/// The same client life goes on where it was; another one says that the old one died over the
+/// oldest delivery that it held, which counts as failed.
+void judge_lost_session(Core& core, Session& session);
+/// What is in flight and has failed before waits for the next receiver.
+void return_retries(Core& core, Session& session);
+/// The failed delivery whose turn it is; empty when none is due.
+[[nodiscard]] std::optional<Position> next_retry(Core& core, Inbox& inbox);
+/// After `attempts` failures no receiver gets it any more.
+[[nodiscard]] bool is_dead(const Core& core, std::uint32_t attempts);
+/// Moves an envelope to the dead letters and tells its sender.
+void bury(Core& core, Inbox& inbox, Position position, const Retry& retry, Bytes envelope);
+void plan_recovered_retries(Core& core);
+/// When something in here is due, in monotonic ns.
+[[nodiscard]] std::optional<std::uint64_t> next_retry_ns(const Core& core);
+/// Wakes receivers whose retries are due, and takes back what got no receipt in time.
+void retry(Core& core);
+/// Lets go of dead letters that were kept long enough.
+void drop_old_dead_letters(Core& core);
+
+// expire.cc
+/// Mail that leaves the hub undelivered because its time has passed: gathered from one block.
+struct Expired {
+  std::vector<Interval> intervals;
+  std::uint64_t bytes = 0;
+  std::map<AgentId, std::vector<EnvelopeId>> by_sender;
+};
+/// Nothing expires for a minute after the wall clock has jumped.
+void watch_wall_clock(Core& core);
+[[nodiscard]] bool expiry_is_paused(const Core& core);
+/// Something of this inbox expires at `second` (since 1970; 0: never).
+void plan_expiry(Core& core, Inbox& inbox, std::uint64_t second);
+/// All that a start has found.
+void plan_recovered_expiries(Core& core);
+[[nodiscard]] bool may_hold_expired(const Core& core, const MailRun& run);
+/// Of a run that may hold expired ones: true when the envelope is not to be delivered any more.
+[[nodiscard]] bool is_expired(const Core& core, Bytes envelope);
+void add_expired(Expired& expired, Position position, Bytes envelope);
+/// Settles what was gathered and tells the senders.
+void settle_expired(Core& core, Inbox& inbox, const Expired& expired);
+/// When expire() has something to do, in monotonic ns.
+[[nodiscard]] std::optional<std::uint64_t> next_expiry_ns(const Core& core);
+/// Looks at every inbox whose time has come.
+void expire(Core& core);
+void take_expiry_read(Core& core, AgentId agent, Sequence base, const ReadDone& done);
+
+// notice.cc
+/// Tells a sender what became of its envelopes, by mail from the hub. PROTOCOL.md §6.13.
+void notify_sender(Core& core, AgentId sender, const ChannelId& channel, std::string_view event,
+                   const std::vector<EnvelopeId>& ids, const std::string& reason);
 
 // sessions.cc
 void open_peer(Core& core, const PeerOpened& peer);
+/// It said goodbye, or has no standing any more.
 void close_peer(Core& core, ConnectionId connection);
+/// It went without a word.
+void lose_peer(Core& core, ConnectionId connection);
 void end_session(Core& core, Session& session);
 /// Ends connections that have been silent for longer than the lease.
 void expire_leases(Core& core);

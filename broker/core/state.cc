@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "capstan/base/check.h"
+#include "capstan/base/clock.h"
 #include "capstan/codec/envelope.h"
 
 namespace capstan {
@@ -18,6 +19,16 @@ Error damaged(const RecordView& record) {
 }
 
 }  // namespace
+
+bool is_settled(const Mailbox& mailbox, const MailRun& run) {
+  return mailbox.settled.contains_all(run.first.value, run.last().value);
+}
+
+std::uint32_t expiry_of(std::uint64_t created_at_ns, std::optional<std::uint32_t> ttl_seconds) {
+  if (!ttl_seconds) return 0;
+  const std::uint64_t second = (created_at_ns + kNsPerSecond - 1) / kNsPerSecond + *ttl_seconds;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(second, UINT32_MAX));
+}
 
 Status State::apply(const Block& block) {
   RecordReader reader(block);
@@ -40,9 +51,10 @@ Status State::apply(const RecordView& record, Sequence block) {
       if (!envelope || envelope->envelope.size() < kEnvelopeHeadBytes) return damaged(record);
       const auto view = parse_envelope(envelope->envelope);
       if (!view) return damaged(record);
-      const ChannelId channel = view->channel_id();
-      apply_envelope(owner_of_mailbox(channel), mailboxes_[channel], *envelope, view->envelope_id(),
-                     view->sender_id(), record.sequence, block);
+      apply_envelope(mailboxes_[view->channel_id()], *envelope,
+                     {view->envelope_id(), view->channel_id(), view->sender_id(),
+                      expiry_of(view->created_at_ns(), view->ttl_seconds()),
+                      view->idempotency_key(), record.sequence, block});
       return {};
     }
     case RecordType::kAgent: {
@@ -59,6 +71,26 @@ Status State::apply(const RecordView& record, Sequence block) {
       const auto skipped = decode_skipped_record(record.payload);
       if (!skipped) return damaged(record);
       producer(skipped->producer).settle(skipped->number, EnvelopeId{}, record.sequence);
+      return {};
+    }
+    case RecordType::kDuplicate: {
+      const auto duplicate = decode_duplicate_record(record.payload);
+      if (!duplicate) return damaged(record);
+      producer(duplicate->producer).settle(duplicate->number, duplicate->id, record.sequence);
+      return {};
+    }
+    case RecordType::kRetry: {
+      const auto retry = decode_retry_record(record.payload);
+      return retry ? apply_retry(*retry) : Status(damaged(record));
+    }
+    case RecordType::kDead: {
+      const auto dead = decode_dead_record(record.payload);
+      return dead && apply_dead(*dead, record.sequence, block) ? Status() : Status(damaged(record));
+    }
+    case RecordType::kDeadDropped: {
+      const auto dropped = decode_dead_dropped_record(record.payload);
+      if (!dropped) return damaged(record);
+      apply_dead_dropped(*dropped);
       return {};
     }
     case RecordType::kSegment: {
@@ -93,33 +125,42 @@ Status State::apply(const RecordView& record, Sequence block) {
   return damaged(record);
 }
 
-void State::apply_envelope(AgentId owner, Mailbox& mailbox, const EnvelopeRecord& record,
-                           const EnvelopeId& id, AgentId sender, Sequence sequence,
-                           Sequence block) {
-  applied_ = sequence;
+void State::apply_envelope(Mailbox& mailbox, const EnvelopeRecord& record,
+                           const StoredEnvelope& stored) {
+  applied_ = stored.sequence;
   // Positions that are missing stood in a block that is lost.
   if (mailbox.next < record.position) {
     mailbox.settled.add(mailbox.next.value, record.position.value - 1);
   }
   mailbox.next = record.position.plus(1);
   mailbox.pending_bytes += record.envelope.size();
-  if (!mailbox.runs.empty() && mailbox.runs.back().block == block &&
-      mailbox.runs.back().last().plus(1) == record.position) {
-    ++mailbox.runs.back().count;
+  MailRuns& lane = mailbox.lanes[static_cast<std::size_t>(record.priority)];
+  if (!lane.empty() && lane.back().block == stored.block) {
+    MailRun& run = lane.back();
+    run.span = static_cast<std::uint32_t>(record.position.value - run.first.value + 1);
+    if (stored.expires_s != 0 && (run.expires_s == 0 || stored.expires_s < run.expires_s)) {
+      run.expires_s = stored.expires_s;
+    }
   } else {
-    mailbox.runs.push_back({block, record.position, 1});
+    lane.push_back({stored.block, record.position, 1, stored.expires_s});
   }
-  if (last_dirty_mailbox_ != mailbox_of(owner)) {
-    last_dirty_mailbox_ = mailbox_of(owner);
+  if (last_dirty_mailbox_ != stored.channel) {
+    last_dirty_mailbox_ = stored.channel;
     dirty_mailboxes_.insert(last_dirty_mailbox_);
   }
-  if (record.epoch != 0) producer({sender, record.epoch}).settle(record.number, id, sequence);
+  if (record.epoch != 0) {
+    producer({stored.sender, record.epoch}).settle(record.number, stored.id, stored.sequence);
+  }
+  if (!stored.idempotency_key.empty()) {
+    idempotency_keys_.note(stored.sender, stored.idempotency_key, stored.id);
+  }
 }
 
 Status State::apply_settled(const SettledRecord& record) {
   Mailbox& mailbox = mailboxes_[record.channel];
   for (const Interval& interval : record.intervals) {
     mailbox.settled.add(interval.first.value, interval.last.value);
+    if (!mailbox.retries.empty()) forget_retries(record.channel, mailbox, interval);
   }
   mailbox.pending_bytes -= std::min(mailbox.pending_bytes, record.bytes);
   // Nobody knows how many bytes were lost in a gap.
@@ -130,16 +171,16 @@ Status State::apply_settled(const SettledRecord& record) {
 }
 
 void State::forget_settled_runs(ChannelId channel, Mailbox& mailbox) {
-  const std::uint64_t floor = mailbox.settled.floor();
-  while (!mailbox.runs.empty() && mailbox.runs.front().last().value <= floor) {
-    mailbox.runs.pop_front();
-  }
   const auto saved = saved_runs_.find(channel);
-  if (saved == saved_runs_.end()) return;
-  auto& rows = saved->second.rows;
-  while (!rows.empty() && rows.front().second.value <= floor) {
-    deleted_keys_.push_back(runs_key(channel, rows.front().first));
-    rows.pop_front();
+  for (std::size_t i = 0; i < kPriorityCount; ++i) {
+    MailRuns& lane = mailbox.lanes[i];
+    while (!lane.empty() && is_settled(mailbox, lane.front())) lane.pop_front();
+    if (saved == saved_runs_.end()) continue;
+    auto& rows = saved->second[i].rows;
+    while (!rows.empty() && (lane.empty() || rows.front().second < lane.front().first)) {
+      deleted_keys_.push_back(runs_key(channel, i, rows.front().first));
+      rows.pop_front();
+    }
   }
 }
 
@@ -159,6 +200,50 @@ void State::apply_segment(const SegmentRecord& record) {
     segments_[record.first] = record.state;
   }
   dirty_segments_ = true;
+}
+
+Status State::apply_retry(const RetryRecord& record) {
+  Mailbox& mailbox = mailboxes_[record.channel];
+  if (mailbox.settled.contains(record.position.value)) return {};
+  mailbox.retries[record.position] = {record.priority, record.attempts, record.not_before_ns,
+                                      record.reason};
+  dirty_retries_.insert({record.channel, record.position});
+  return {};
+}
+
+void State::forget_retries(ChannelId channel, Mailbox& mailbox, const Interval& interval) {
+  auto at = mailbox.retries.lower_bound(interval.first);
+  while (at != mailbox.retries.end() && at->first <= interval.last) {
+    dirty_retries_.erase({channel, at->first});
+    deleted_keys_.push_back(retry_key(channel, at->first));
+    at = mailbox.retries.erase(at);
+  }
+}
+
+bool State::apply_dead(const DeadRecord& record, Sequence sequence, Sequence block) {
+  if (record.envelope.size() < kEnvelopeHeadBytes) return false;
+  std::deque<DeadLetter>& letters = dead_[record.agent];
+  letters.push_back({sequence, block, stamped_id(record.envelope), stamped_sender(record.envelope),
+                     record.position, record.attempts, record.died_at_ns,
+                     static_cast<std::uint32_t>(record.envelope.size()), record.reason});
+  dirty_dead_.insert({record.agent, sequence});
+  if (letters.size() > kDeadLettersPerAgentMax) {
+    apply_dead_dropped({record.agent, letters.front().record});
+  }
+  return true;
+}
+
+void State::apply_dead_dropped(const DeadDroppedRecord& record) {
+  const auto letters = dead_.find(record.agent);
+  if (letters == dead_.end()) return;
+  const auto at = std::lower_bound(
+      letters->second.begin(), letters->second.end(), record.dead,
+      [](const DeadLetter& letter, Sequence sequence) { return letter.record < sequence; });
+  if (at == letters->second.end() || at->record != record.dead) return;
+  letters->second.erase(at);
+  if (letters->second.empty()) dead_.erase(letters);
+  dirty_dead_.erase({record.agent, record.dead});
+  deleted_keys_.push_back(dead_key(record.agent, record.dead));
 }
 
 void State::apply_gap(const Gap& gap) {
@@ -208,12 +293,19 @@ Producer& State::find_or_make_producer(const ProducerId& id) {
 std::vector<SettledRecord> State::settled_by_gap(const Gap& gap) const {
   std::vector<SettledRecord> settled;
   for (const auto& [channel, mailbox] : mailboxes_) {
-    SettledRecord record;
-    for (const MailRun& run : mailbox.runs) {
-      if (run.block < gap.first || run.block > gap.last) continue;
-      record.intervals.push_back({run.first, run.last()});
+    PositionSet lost;
+    for (const MailRuns& lane : mailbox.lanes) {
+      for (const MailRun& run : lane) {
+        if (run.block < gap.first || run.block > gap.last) continue;
+        lost.add(run.first.value, run.last().value);
+      }
     }
-    if (record.intervals.empty()) continue;
+    if (lost.count() == 0) continue;
+    SettledRecord record;
+    if (lost.floor() != 0) record.intervals.push_back({Position{1}, Position{lost.floor()}});
+    for (const PositionSet::Span& span : lost.spans()) {
+      record.intervals.push_back({Position{span.first}, Position{span.last}});
+    }
     record.agent = owner_of_mailbox(channel);
     record.channel = channel;
     record.why = SettledWhy::kGap;
@@ -242,10 +334,25 @@ const Producer* State::find_producer(const ProducerId& id) const {
   return at == producers_.end() ? nullptr : &at->second;
 }
 
+const std::deque<DeadLetter>* State::find_dead(AgentId agent) const {
+  const auto at = dead_.find(agent);
+  return at == dead_.end() ? nullptr : &at->second;
+}
+
+const DeadLetter& State::dead_letter(AgentId agent, Sequence record) const {
+  const std::deque<DeadLetter>& letters = dead_.at(agent);
+  return *std::lower_bound(
+      letters.begin(), letters.end(), record,
+      [](const DeadLetter& letter, Sequence sequence) { return letter.record < sequence; });
+}
+
 Sequence State::lowest_unsettled(Sequence otherwise) const {
   Sequence lowest = otherwise;
+  for (const auto& entry : dead_) lowest = std::min(lowest, entry.second.front().block);
   for (const auto& [channel, mailbox] : mailboxes_) {
-    if (!mailbox.runs.empty()) lowest = std::min(lowest, mailbox.runs.front().block);
+    for (const MailRuns& lane : mailbox.lanes) {
+      if (!lane.empty()) lowest = std::min(lowest, lane.front().block);
+    }
   }
   return lowest;
 }

@@ -2,8 +2,11 @@
 //
 //   'A' agent id            → the payload of an agent record
 //   'M' channel id          → next, pending bytes, settled floor, settled spans
-//   'R' channel id, first   → part of the block index: the runs from position `first` on
+//   'R' channel id, priority, first → part of the block index: runs from position `first` on
 //   'P' agent id, epoch     → settled floor and spans, last use, runs of numbers and ids
+//   'T' channel id, position → a failed delivery that will be tried again
+//   'D' agent id, sequence  → a dead letter
+//   'K' agent id, serial    → a group of idempotency keys
 //   'S' first sequence      → segment state
 //   'G' first sequence      → last sequence of a gap
 #include <algorithm>
@@ -80,6 +83,57 @@ std::string producer_value(const Producer& producer) {
   return text(value);
 }
 
+std::string retry_value(const Retry& retry) {
+  ByteBuffer value;
+  value.push_back(static_cast<std::uint8_t>(retry.priority));
+  append_u32_le(value, retry.attempts);
+  append_u64_le(value, retry.not_before_ns);
+  append(value, as_bytes(retry.reason));
+  return text(value);
+}
+
+std::optional<Retry> read_retry(Cursor& in) {
+  Retry retry;
+  const std::uint8_t priority = in.u8();
+  retry.priority = static_cast<Priority>(priority);
+  retry.attempts = in.u32_le();
+  retry.not_before_ns = in.u64_le();
+  retry.reason = as_text(in.take(in.remaining()));
+  if (!in.ok() || priority >= kPriorityCount) return std::nullopt;
+  return retry;
+}
+
+std::string dead_value(const DeadLetter& letter) {
+  ByteBuffer value;
+  append_u64_le(value, letter.block.value);
+  append(value, letter.id.view());
+  append(value, letter.sender.view());
+  append_u64_le(value, letter.position.value);
+  append_u32_le(value, letter.attempts);
+  append_u64_le(value, letter.died_at_ns);
+  append_u32_le(value, letter.bytes);
+  append(value, as_bytes(letter.reason));
+  return text(value);
+}
+
+std::optional<DeadLetter> read_dead(Sequence record, Cursor& in) {
+  DeadLetter letter;
+  letter.record = record;
+  letter.block = Sequence{in.u64_le()};
+  const Bytes id = in.take(16);
+  const Bytes sender = in.take(16);
+  if (!in.ok()) return std::nullopt;
+  letter.id = EnvelopeId::from_bytes(id.data());
+  letter.sender = AgentId::from_bytes(sender.data());
+  letter.position = Position{in.u64_le()};
+  letter.attempts = in.u32_le();
+  letter.died_at_ns = in.u64_le();
+  letter.bytes = in.u32_le();
+  letter.reason = as_text(in.take(in.remaining()));
+  if (!in.ok()) return std::nullopt;
+  return letter;
+}
+
 std::string gap_value(const Gap& gap) {
   ByteBuffer value;
   append_u64_le(value, gap.last.value);
@@ -106,9 +160,22 @@ std::optional<Producer> read_producer(Cursor& in) {
 
 }  // namespace
 
-std::string State::runs_key(ChannelId channel, Position first) {
+std::string State::runs_key(ChannelId channel, std::size_t lane, Position first) {
   std::string key = id_key('R', channel);
+  key.push_back(static_cast<char>(lane));
   append_key_number(key, first.value);
+  return key;
+}
+
+std::string State::retry_key(ChannelId channel, Position position) {
+  std::string key = id_key('T', channel);
+  append_key_number(key, position.value);
+  return key;
+}
+
+std::string State::dead_key(AgentId agent, Sequence record) {
+  std::string key = id_key('D', agent);
+  append_key_number(key, record.value);
   return key;
 }
 
@@ -134,14 +201,15 @@ namespace {
 
 /// Rows for the runs from `from` on; calls `row(first, last, value)` for each.
 template <typename Row>
-void split_runs(const std::deque<MailRun>& runs, std::size_t from, Row row) {
+void split_runs(const MailRuns& runs, std::size_t from, Row row) {
   while (from < runs.size()) {
     const std::size_t count = std::min(runs.size() - from, kRunsPerRowMax);
     ByteBuffer value;
     for (std::size_t i = from; i < from + count; ++i) {
       append_u64_le(value, runs[i].block.value);
       append_u64_le(value, runs[i].first.value);
-      append_u32_le(value, runs[i].count);
+      append_u32_le(value, runs[i].span);
+      append_u32_le(value, runs[i].expires_s);
     }
     row(runs[from].first, runs[from + count - 1].last(), text(value));
     from += count;
@@ -187,20 +255,28 @@ Status State::load_row(Bytes key, Bytes value) {
     }
     case 'R': {
       const ChannelId channel = ChannelId::from_bytes(id.data());
+      const std::size_t priority = name.u8();
+      const Position first{name.u64_be()};
+      if (!name.ok() || priority >= kPriorityCount) return damaged;
       Mailbox& mailbox = mailboxes_[channel];
+      MailRuns& lane = mailbox.lanes[priority];
       Position last;
       while (in.ok() && !in.at_end()) {
-        MailRun run{Sequence{in.u64_le()}, Position{in.u64_le()}, in.u32_le()};
-        if (!in.ok() || run.count == 0) return damaged;
+        MailRun run;
+        run.block = Sequence{in.u64_le()};
+        run.first = Position{in.u64_le()};
+        run.span = in.u32_le();
+        run.expires_s = in.u32_le();
+        if (!in.ok() || run.span == 0) return damaged;
         last = run.last();
-        // 'M' sorts before 'R': the floor is known, and what it covers is not needed.
-        if (last.value > mailbox.settled.floor()) mailbox.runs.push_back(run);
+        // 'M' sorts before 'R': what is settled is known, and settled runs at the front are not kept.
+        if (!lane.empty() || !is_settled(mailbox, run)) lane.push_back(run);
       }
       if (!in.ok()) return damaged;
-      SavedRuns& saved = saved_runs_[channel];
-      saved.rows.emplace_back(Position{name.u64_be()}, last);
+      SavedRuns& saved = saved_runs_[channel][priority];
+      saved.rows.emplace_back(first, last);
       saved.saved_up_to = last;
-      return name.ok() ? Status() : Status(damaged);
+      return {};
     }
     case 'P': {
       const ProducerId producer_id{AgentId::from_bytes(id.data()), name.u64_be()};
@@ -210,13 +286,35 @@ Status State::load_row(Bytes key, Bytes value) {
       producers_[producer_id] = *std::move(producer);
       return {};
     }
+    case 'T': {
+      const Position position{name.u64_be()};
+      auto retry = read_retry(in);
+      if (!retry || !name.ok()) return damaged;
+      mailboxes_[ChannelId::from_bytes(id.data())].retries[position] = *std::move(retry);
+      return {};
+    }
+    case 'D': {
+      const Sequence record{name.u64_be()};
+      auto letter = read_dead(record, in);
+      if (!letter || !name.ok()) return damaged;
+      dead_[AgentId::from_bytes(id.data())].push_back(*std::move(letter));
+      return {};
+    }
+    case 'K': {
+      const std::uint64_t serial = name.u64_be();
+      if (!name.ok()) return damaged;
+      return idempotency_keys_.load(AgentId::from_bytes(id.data()), serial, value)
+                 ? Status()
+                 : Status(damaged);
+    }
     default:
       return damaged;
   }
 }
 
 bool State::dirty() const {
-  return dirty_segments_ || dirty_gaps_ || !dirty_agents_.empty() || !dirty_mailboxes_.empty() ||
+  return idempotency_keys_.dirty() || !dirty_retries_.empty() || !dirty_dead_.empty() ||
+         dirty_segments_ || dirty_gaps_ || !dirty_agents_.empty() || !dirty_mailboxes_.empty() ||
          !dirty_producers_.empty() || !deleted_keys_.empty();
 }
 
@@ -225,8 +323,28 @@ void State::mark_all_dirty() {
   for (const auto& [id, agent] : agents_) dirty_agents_.insert(id);
   for (const auto& [channel, mailbox] : mailboxes_) dirty_mailboxes_.insert(channel);
   for (const auto& [id, producer] : producers_) dirty_producers_.insert(id);
+  idempotency_keys_.mark_all_dirty();
+  for (const auto& [channel, mailbox] : mailboxes_) {
+    for (const auto& entry : mailbox.retries) dirty_retries_.insert({channel, entry.first});
+  }
+  for (const auto& [agent, letters] : dead_) {
+    for (const DeadLetter& letter : letters) dirty_dead_.insert({agent, letter.record});
+  }
   dirty_segments_ = true;
   dirty_gaps_ = true;
+}
+
+void State::save_new_runs(ChannelId channel, std::size_t lane, const MailRuns& runs,
+                          SavedRuns& saved, Checkpoint& checkpoint) {
+  const auto unsaved =
+      std::upper_bound(runs.begin(), runs.end(), saved.saved_up_to,
+                       [](Position position, const MailRun& run) { return position < run.first; });
+  const auto from = static_cast<std::size_t>(unsaved - runs.begin());
+  split_runs(runs, from, [&](Position first, Position last, std::string value) {
+    checkpoint.puts.push_back({runs_key(channel, lane, first), std::move(value)});
+    saved.rows.emplace_back(first, last);
+    saved.saved_up_to = last;
+  });
 }
 
 Checkpoint State::take_dirty_rows() {
@@ -239,18 +357,22 @@ Checkpoint State::take_dirty_rows() {
   for (const ChannelId& channel : dirty_mailboxes_) {
     const Mailbox& mailbox = mailboxes_.at(channel);
     checkpoint.puts.push_back({id_key('M', channel), mailbox_value(mailbox)});
-    SavedRuns& saved = saved_runs_[channel];
-    const auto unsaved = std::upper_bound(
-        mailbox.runs.begin(), mailbox.runs.end(), saved.saved_up_to,
-        [](Position position, const MailRun& run) { return position < run.first; });
-    const auto from = static_cast<std::size_t>(unsaved - mailbox.runs.begin());
-    split_runs(mailbox.runs, from, [&](Position first, Position last, std::string value) {
-      checkpoint.puts.push_back({runs_key(channel, first), std::move(value)});
-      saved.rows.emplace_back(first, last);
-      saved.saved_up_to = last;
-    });
-    if (saved.rows.empty()) saved_runs_.erase(channel);
+    SavedLanes& saved = saved_runs_[channel];
+    bool any_rows = false;
+    for (std::size_t i = 0; i < kPriorityCount; ++i) {
+      save_new_runs(channel, i, mailbox.lanes[i], saved[i], checkpoint);
+      any_rows = any_rows || !saved[i].rows.empty();
+    }
+    if (!any_rows) saved_runs_.erase(channel);
   }
+  for (const auto& [channel, position] : dirty_retries_) {
+    checkpoint.puts.push_back(
+        {retry_key(channel, position), retry_value(mailboxes_.at(channel).retries.at(position))});
+  }
+  for (const auto& [agent, record] : dirty_dead_) {
+    checkpoint.puts.push_back({dead_key(agent, record), dead_value(dead_letter(agent, record))});
+  }
+  idempotency_keys_.take_dirty(checkpoint.puts, checkpoint.deletes);
   for (const ProducerId& id : dirty_producers_) {
     checkpoint.puts.push_back({producer_key(id), producer_value(producers_.at(id))});
     // One that was forgotten and came back: its row must not go with the deletes.
@@ -269,6 +391,8 @@ Checkpoint State::take_dirty_rows() {
   dirty_agents_.clear();
   dirty_mailboxes_.clear();
   dirty_producers_.clear();
+  dirty_retries_.clear();
+  dirty_dead_.clear();
   dirty_segments_ = false;
   dirty_gaps_ = false;
   return checkpoint;
@@ -281,10 +405,23 @@ std::vector<StateRow> State::all_rows() const {
     rows.push_back({id_key('M', channel), mailbox_value(mailbox)});
   }
   for (const auto& entry : mailboxes_) {
-    split_runs(entry.second.runs, 0, [&](Position first, Position, std::string value) {
-      rows.push_back({runs_key(entry.first, first), std::move(value)});
-    });
+    for (std::size_t i = 0; i < kPriorityCount; ++i) {
+      split_runs(entry.second.lanes[i], 0, [&](Position first, Position, std::string value) {
+        rows.push_back({runs_key(entry.first, i, first), std::move(value)});
+      });
+    }
   }
+  for (const auto& [channel, mailbox] : mailboxes_) {
+    for (const auto& [position, retry] : mailbox.retries) {
+      rows.push_back({retry_key(channel, position), retry_value(retry)});
+    }
+  }
+  for (const auto& [agent, letters] : dead_) {
+    for (const DeadLetter& letter : letters) {
+      rows.push_back({dead_key(agent, letter.record), dead_value(letter)});
+    }
+  }
+  idempotency_keys_.append_rows(rows);
   for (const auto& [id, producer] : producers_) {
     rows.push_back({producer_key(id), producer_value(producer)});
   }

@@ -54,6 +54,17 @@ CLI::App* add_send(CLI::App& app, Arguments& arguments) {
   command->add_flag("--lines", arguments.send.lines,
                     "Each line is an envelope; order is kept through retries");
   command->add_flag("--wait", arguments.send.wait, "Wait while the receiver's inbox is full");
+  command->add_option("--ttl", arguments.send.ttl_seconds,
+                      "Seconds; what is not delivered by then expires, and you are told by mail");
+  command
+      ->add_option("--priority", arguments.send.priority,
+                   "background, normal or urgent; urgent mail is delivered first")
+      ->check(CLI::IsMember({"background", "normal", "urgent"}))
+      ->capture_default_str();
+  command->add_option(
+      "--idempotency-key", arguments.send.idempotency_key,
+      "The same key again within an hour is the same envelope; with --lines, line n "
+      "has KEY:n");
   add_common(*command, arguments);
   return command;
 }

@@ -34,6 +34,9 @@ struct SendOptions {
   std::string file;
   bool lines = false;
   bool wait = false;
+  std::optional<std::uint32_t> ttl_seconds;
+  std::string priority = "normal";  ///< background, normal or urgent.
+  std::string idempotency_key;      ///< Empty: none. With `lines`, line n has KEY:n.
 };
 
 struct ListenOptions {

@@ -45,16 +45,29 @@ std::string read_all(std::istream& in) {
   return all.str();
 }
 
+Priority priority_of(const std::string& name) {
+  if (name == "background") return Priority::kBackground;
+  return name == "urgent" ? Priority::kUrgent : Priority::kNormal;
+}
+
 /// Posts what the options name; stops early at an error, which drain() will report again.
 void post(AgentClient& agent, const SendOptions& options, std::istream& in) {
+  Envelope envelope;
+  envelope.ttl_seconds = options.ttl_seconds;
+  envelope.priority = priority_of(options.priority);
+  const std::string& key = options.idempotency_key;
   if (!options.lines) {
     const std::string text = options.words.empty() ? read_all(in) : joined(options.words);
-    (void)agent.send_text(options.to, text);
+    if (!key.empty()) envelope.idempotency_key = key;
+    envelope.event_data = encode_text_event(text);
+    (void)agent.send(options.to, envelope);
     return;
   }
   std::string line;
-  while (std::getline(in, line)) {
-    if (!agent.send_text(options.to, line)) return;
+  for (std::uint64_t number = 1; std::getline(in, line); ++number) {
+    if (!key.empty()) envelope.idempotency_key = key + ':' + std::to_string(number);
+    envelope.event_data = encode_text_event(line);
+    if (!agent.send(options.to, envelope)) return;
   }
 }
 

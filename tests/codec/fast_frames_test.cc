@@ -3,6 +3,7 @@
 
 #include "capstan/base/random.h"
 #include "capstan/codec/compact.h"
+#include "capstan/codec/limits.h"
 #include "hostile.h"
 #include "samples.h"
 
@@ -39,6 +40,11 @@ class Oracle {
     const msgpack::object* field = next(msgpack::type::POSITIVE_INTEGER);
     if (field == nullptr || field->via.u64 > max) ok_ = false;
     return ok_ ? field->via.u64 : 0;
+  }
+  std::string text() {
+    const msgpack::object* field = next(msgpack::type::STR);
+    if (field == nullptr) ok_ = false;
+    return ok_ ? std::string(field->via.str.ptr, field->via.str.size) : std::string();
   }
   std::string bin() {
     const msgpack::object* field = next(msgpack::type::BIN);
@@ -125,14 +131,17 @@ bool same_notify(Bytes frame, const msgpack::object_handle& handle) {
 bool same_receipt(Bytes frame, const msgpack::object_handle& handle) {
   Oracle oracle(handle, FrameType::kReceipt);
   const std::uint64_t session = oracle.number(UINT32_MAX);
-  const std::uint64_t kind = oracle.number(2);
+  const std::uint64_t kind = oracle.number(4);
   std::string id(16, '\0');
   std::uint64_t delivery = 0;
   if (kind == 0) oracle.require(oracle.nil());
   if (kind == 1) id = oracle.bin();
   oracle.require(id.size() == 16);
-  if (kind == 2) delivery = oracle.number();
+  if (kind >= 2) delivery = oracle.number();
   const std::uint64_t credit = oracle.number();
+  const std::uint64_t delay_ms = kind == 3 ? oracle.number(UINT32_MAX) : 0;
+  const std::string reason = kind == 3 ? oracle.text() : "";
+  oracle.require(reason.size() <= kNackReasonBytesMax);
   const auto receipt = decode_receipt(frame);
   EXPECT_EQ(receipt.has_value(), oracle.ok()) << to_hex(frame);
   if (!receipt || !oracle.ok()) return false;
@@ -141,6 +150,8 @@ bool same_receipt(Bytes frame, const msgpack::object_handle& handle) {
   EXPECT_EQ(text(receipt->envelope_id.bytes), id);
   EXPECT_EQ(receipt->delivery, delivery);
   EXPECT_EQ(receipt->credit_until, credit);
+  EXPECT_EQ(receipt->delay_ms, delay_ms);
+  EXPECT_EQ(receipt->reason, reason);
   return true;
 }
 
@@ -266,7 +277,7 @@ TEST(FastFrames, NegativeNumbersAreRefused) {
 }
 
 TEST(FastFrames, AReceiptOfAnUnknownKindIsRefused) {
-  EXPECT_FALSE(decode_receipt(ByteBuffer{0x95, 0x07, 0x01, 0x03, 0xc0, 0x00}).has_value());
+  EXPECT_FALSE(decode_receipt(ByteBuffer{0x95, 0x07, 0x01, 0x05, 0xc0, 0x00}).has_value());
   EXPECT_TRUE(decode_receipt(ByteBuffer{0x95, 0x07, 0x01, 0x00, 0xc0, 0x00}).has_value());
 }
 
@@ -317,8 +328,11 @@ TEST(FastFrames, WrittenAndReadIsTheSame) {
 
   const Receipt credit{3, ReceiptKind::kCredit, 0, {}, 900};
   const Receipt up_to{3, ReceiptKind::kAckUpTo, 77, {}, 900};
-  for (const Receipt& receipt : {credit, codec_test::sample_ack(), up_to}) {
-    EXPECT_EQ(decode_receipt(frame_bytes(receipt)), receipt);
+  const Receipt working{3, ReceiptKind::kWorking, 77, {}, 900};
+  const Receipt nack{3, ReceiptKind::kNack, 77, {}, 900, 1500, "busy"};
+  for (const Receipt& receipt : {credit, codec_test::sample_ack(), up_to, working, nack}) {
+    const ByteBuffer frame = frame_bytes(receipt);  // The reason that is read points into it.
+    EXPECT_EQ(decode_receipt(frame), receipt);
   }
 }
 
@@ -330,7 +344,8 @@ TEST(FastFrames, EveryChangedByteMeansTheSameToMsgpack) {
                                frame_bytes(codec_test::sample_accept()),
                                frame_bytes(NotifyView{3, 70'000, 2, Position{12}, envelope}),
                                frame_bytes(codec_test::sample_ack()),
-                               frame_bytes(Receipt{3, ReceiptKind::kAckUpTo, 77, {}, 900})};
+                               frame_bytes(Receipt{3, ReceiptKind::kAckUpTo, 77, {}, 900}),
+                               frame_bytes(Receipt{3, ReceiptKind::kNack, 7, {}, 9, 1500, "no"})};
   for (const ByteBuffer& frame : frames) {
     EXPECT_EQ(compare(frame), 1);
     int taken = 0;

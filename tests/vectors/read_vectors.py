@@ -163,7 +163,10 @@ FRAMES = {
     15: ("bye", [("code", code), ("message", text)]),
 }
 
-RECEIPT_WHAT = {0: lambda value: refuse() if value is not None else None, 1: id16, 2: u64}
+RECEIPT_WHAT = {0: lambda value: refuse() if value is not None else None, 1: id16, 2: u64, 3: u64,
+                4: u64}
+NACK = 3
+NACK_REASON_BYTES_MAX = 256
 # Field kinds whose JSON is hex of a bin.
 HEX = (octets_field, id16, envelope_or_nil)
 
@@ -185,6 +188,10 @@ def decode_frame(body):
         if take is None:
             take = RECEIPT_WHAT.get(fields["kind"]) or refuse()
         fields[key] = take(value)
+    if name == "receipt" and fields["kind"] == NACK:
+        if len(array) < 7 or len(text(array[6]).encode()) > NACK_REASON_BYTES_MAX:
+            refuse()
+        fields["delay_ms"], fields["reason"] = u32(array[5]), array[6]
     return fields
 
 
@@ -195,6 +202,8 @@ def encode_frame(fields):
         value = fields[key]
         is_id = (take is since and value) or (take is None and fields["kind"] == 1)
         array.append(bytes.fromhex(value) if (take in HEX or is_id) and value is not None else value)
+    if number == 7 and fields["kind"] == NACK:
+        array += [fields["delay_ms"], fields["reason"]]
     octets = pack(array)
     return struct.pack(">BI", 0xC6, len(octets)) + octets
 
@@ -331,7 +340,12 @@ RECORDS = {
     5: ("segment", "<QB", ["first", "state"]),
     6: ("start", "<16sQ", ["boot", "wall_ns"]),
     7: ("gap", "<QQ", ["first", "last"]),
+    11: ("duplicate", "<16sQQ16s", ["agent", "epoch", "number", "id"]),
+    12: ("retry", "<16s16sQBIQH", ["agent", "channel", "position", "priority", "attempts",
+                                   "not_before_ns", "reason"]),
+    14: ("dead_dropped", "<16sQ", ["agent", "dead"]),
 }
+DEAD = "<16s16sQIQH"
 MARKERS = {8: "snapshot_begin", 10: "snapshot_end"}
 
 
@@ -345,17 +359,25 @@ def take_fixed(form, payload):
 def decode_record(octets):
     if len(octets) < RECORD_HEADER.size:
         refuse("damaged")
-    length, kind, _, recipient_count = RECORD_HEADER.unpack_from(octets)
+    length, kind, priority, recipient_count = RECORD_HEADER.unpack_from(octets)
     payload = octets[RECORD_HEADER.size:]
     if len(payload) != length:
         refuse("damaged")
     if kind == 1:
         (position, epoch, number), rest = take_fixed("<QQQ", payload)
-        if len(rest) < 16 * recipient_count:
+        if len(rest) < 16 * recipient_count or priority > 2:
             refuse("damaged")
         recipients = [rest[16 * i:16 * i + 16].hex() for i in range(recipient_count)]
         return {"record": "envelope", "position": position, "epoch": epoch, "number": number,
-                "recipients": recipients, "envelope": rest[16 * recipient_count:].hex()}
+                "priority": priority, "recipients": recipients, "envelope": rest[16 * recipient_count:].hex()}
+    if kind == 13:
+        values, rest = take_fixed(DEAD, payload)
+        agent, channel, position, attempts, died_at_ns, length = values
+        if len(rest) < length:
+            refuse("damaged")
+        return {"record": "dead", "agent": agent.hex(), "channel": channel.hex(),
+                "position": position, "attempts": attempts, "died_at_ns": died_at_ns,
+                "reason": rest[:length].decode(), "envelope": rest[length:].hex()}
     if kind == 9:
         (key_length,), rest = take_fixed("<I", payload)
         if len(rest) < key_length:
@@ -372,10 +394,13 @@ def decode_record(octets):
     for key, value in fields.items():
         if isinstance(value, bytes):
             fields[key] = value.hex()
-    if name == "agent":
-        name_length, fields["name"] = fields["name"], rest.decode()
-        rest = b"" if len(rest) == name_length else refuse("damaged")
-    elif name == "settled":
+    if name in ("agent", "retry"):
+        key = keys[-1]
+        length, fields[key] = fields[key], rest.decode()
+        rest = b"" if len(rest) == length else refuse("damaged")
+    if fields.get("priority", 0) > 2:
+        refuse("damaged")
+    if name == "settled":
         count = fields["intervals"]
         if len(rest) != 16 * count:
             refuse("damaged")
@@ -388,11 +413,17 @@ def decode_record(octets):
 
 def encode_record(fields):
     name = fields["record"]
-    recipient_count = 0
+    recipient_count = priority = 0
     if name == "envelope":
-        kind, recipient_count = 1, len(fields["recipients"])
+        kind, recipient_count, priority = 1, len(fields["recipients"]), fields["priority"]
         payload = struct.pack("<QQQ", fields["position"], fields["epoch"], fields["number"])
         payload += bytes.fromhex("".join(fields["recipients"]) + fields["envelope"])
+    elif name == "dead":
+        kind, reason = 13, fields["reason"].encode()
+        payload = struct.pack(DEAD, bytes.fromhex(fields["agent"]),
+                              bytes.fromhex(fields["channel"]), fields["position"],
+                              fields["attempts"], fields["died_at_ns"], len(reason))
+        payload += reason + bytes.fromhex(fields["envelope"])
     elif name == "snapshot_row":
         kind, key = 9, bytes.fromhex(fields["key"])
         payload = struct.pack("<I", len(key)) + key + bytes.fromhex(fields["value"])
@@ -402,15 +433,15 @@ def encode_record(fields):
         kind = next(n for n, entry in RECORDS.items() if entry[0] == name)
         _, form, keys = RECORDS[kind]
         values, rest = [fields[key] for key in keys], b""
-        if name == "agent":
-            rest = fields["name"].encode()
+        if name in ("agent", "retry"):
+            rest = fields[keys[-1]].encode()
             values[-1] = len(rest)
         elif name == "settled":
             rest = b"".join(struct.pack("<QQ", *pair) for pair in fields["intervals"])
             values[-1] = len(fields["intervals"])
         values = [bytes.fromhex(v) if isinstance(v, str) else v for v in values]
         payload = struct.pack(form, *values) + rest
-    return RECORD_HEADER.pack(len(payload), kind, 0, recipient_count) + payload
+    return RECORD_HEADER.pack(len(payload), kind, priority, recipient_count) + payload
 
 
 DECODE = {"frame": decode_frame, "body": decode_body, "envelope": decode_envelope,

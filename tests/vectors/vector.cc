@@ -94,17 +94,24 @@ Json what_of(const Receipt& receipt) {
     case ReceiptKind::kAck:
       return receipt.envelope_id.hex();
     case ReceiptKind::kAckUpTo:
+    case ReceiptKind::kNack:
+    case ReceiptKind::kWorking:
       return receipt.delivery;
   }
   return nullptr;
 }
 
 Json fields_of(const Receipt& f) {
-  return {{"frame", "receipt"},
-          {"session", f.session},
-          {"kind", static_cast<unsigned>(f.kind)},
-          {"what", what_of(f)},
-          {"credit_until", f.credit_until}};
+  Json fields{{"frame", "receipt"},
+              {"session", f.session},
+              {"kind", static_cast<unsigned>(f.kind)},
+              {"what", what_of(f)},
+              {"credit_until", f.credit_until}};
+  if (f.kind == ReceiptKind::kNack) {
+    fields["delay_ms"] = f.delay_ms;
+    fields["reason"] = f.reason;
+  }
+  return fields;
 }
 
 Json fields_of(const ErrorFrame& f) {
@@ -269,6 +276,7 @@ Json fields_of(const EnvelopeRecord& r) {
           {"position", r.position.value},
           {"epoch", r.epoch},
           {"number", r.number},
+          {"priority", static_cast<unsigned>(r.priority)},
           {"recipients", std::move(recipients)},
           {"envelope", to_hex(r.envelope)}};
 }
@@ -291,6 +299,36 @@ Json fields_of(const SkippedRecord& r) {
           {"agent", r.producer.agent.hex()},
           {"epoch", r.producer.epoch},
           {"number", r.number}};
+}
+
+Json fields_of(const DuplicateRecord& r) {
+  return {{"record", "duplicate"},
+          {"agent", r.producer.agent.hex()},
+          {"epoch", r.producer.epoch},
+          {"number", r.number},
+          {"id", r.id.hex()}};
+}
+
+Json fields_of(const RetryRecord& r) {
+  return {{"record", "retry"},
+          {"agent", r.agent.hex()},
+          {"channel", r.channel.hex()},
+          {"position", r.position.value},
+          {"priority", static_cast<unsigned>(r.priority)},
+          {"attempts", r.attempts},
+          {"not_before_ns", r.not_before_ns},
+          {"reason", r.reason}};
+}
+
+Json fields_of(const DeadRecord& r) {
+  return {{"record", "dead"},           {"agent", r.agent.hex()},
+          {"channel", r.channel.hex()}, {"position", r.position.value},
+          {"attempts", r.attempts},     {"died_at_ns", r.died_at_ns},
+          {"reason", r.reason},         {"envelope", to_hex(r.envelope)}};
+}
+
+Json fields_of(const DeadDroppedRecord& r) {
+  return {{"record", "dead_dropped"}, {"agent", r.agent.hex()}, {"dead", r.dead.value}};
 }
 
 Json fields_of(const SegmentRecord& r) {
@@ -342,6 +380,14 @@ Result<Decoded> decode_record_vector(Bytes bytes) {
       return record_again(decode_settled_record(record->payload));
     case RecordType::kSkipped:
       return record_again(decode_skipped_record(record->payload));
+    case RecordType::kDuplicate:
+      return record_again(decode_duplicate_record(record->payload));
+    case RecordType::kRetry:
+      return record_again(decode_retry_record(record->payload));
+    case RecordType::kDead:
+      return record_again(decode_dead_record(record->payload));
+    case RecordType::kDeadDropped:
+      return record_again(decode_dead_dropped_record(record->payload));
     case RecordType::kSegment:
       return record_again(decode_segment_record(record->payload));
     case RecordType::kStart:

@@ -85,14 +85,15 @@ TEST(Vectors, NamesAreUniqueAndEveryFrameAndRecordIsThere) {
     }
   }
   const std::set<std::string> expected{
-      "frame:hello",         "frame:welcome",      "frame:attach",
-      "frame:send",          "frame:accept",       "frame:notify",
-      "frame:receipt",       "frame:error",        "frame:ping",
-      "frame:pong",          "frame:request",      "frame:response",
-      "frame:bye",           "record:envelope",    "record:agent",
-      "record:settled",      "record:skipped",     "record:segment",
-      "record:start",        "record:gap",         "record:snapshot_begin",
-      "record:snapshot_row", "record:snapshot_end"};
+      "frame:hello",         "frame:welcome",       "frame:attach",
+      "frame:send",          "frame:accept",        "frame:notify",
+      "frame:receipt",       "frame:error",         "frame:ping",
+      "frame:pong",          "frame:request",       "frame:response",
+      "frame:bye",           "record:envelope",     "record:agent",
+      "record:settled",      "record:skipped",      "record:segment",
+      "record:start",        "record:gap",          "record:snapshot_begin",
+      "record:snapshot_row", "record:snapshot_end", "record:duplicate",
+      "record:retry",        "record:dead",         "record:dead_dropped"};
   EXPECT_EQ(seen, expected);
 }
 

@@ -40,7 +40,7 @@ void write_invalid_frames(VectorFile& file) {
   bad("a send to a session above 32 bits", "9404cf000000010000000001c0");
   bad("an accept whose id has 15 octets", "9705010101c40f0000000000000000000000000000000101");
   bad("a notify with an attempt above 32 bits", "96060101cf000000010000000001c40100");
-  bad("a receipt of kind 3", "95070103c000");
+  bad("a receipt of kind 5", "95070105c000");
   bad("a receipt for an envelope without its id", "95070101c000");
   bad("a receipt up to nil", "95070102c000");
   bad("a credit with an id", "95070100c410000000000000000000000000000000000000");
@@ -160,6 +160,10 @@ void write_invalid_records(VectorFile& file) {
        {std::pair{"an agent", recorded(agent_record())},
         {"a settlement", recorded(settled)},
         {"a skip", recorded(SkippedRecord{{id<AgentId>(1), 1}, 1})},
+        {"a duplicate", recorded(DuplicateRecord{{id<AgentId>(1), 1}, 1, id<EnvelopeId>(1)})},
+        {"a retry", recorded(RetryRecord{id<AgentId>(1), id<ChannelId>(1), Position{1},
+                                         Priority::kNormal, 1, 1, "x"})},
+        {"a dropped dead letter", recorded(DeadDroppedRecord{id<AgentId>(1), Sequence{1}})},
         {"a segment", recorded(SegmentRecord{Sequence{1}, SegmentState::kOpen})},
         {"a start", recorded(StartRecord{id<BootId>(1), 1})},
         {"a gap", recorded(Gap{Sequence{1}, Sequence{1}})}}) {

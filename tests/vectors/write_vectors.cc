@@ -88,6 +88,10 @@ void write_fast_frames(VectorFile& file) {
   file.valid("receipt for one envelope", "frame", body(receipt));
   receipt = {1, ReceiptKind::kAckUpTo, 128, {}, 5128};
   file.valid("receipt up to a delivery", "frame", body(receipt));
+  receipt = {1, ReceiptKind::kNack, 7, {}, 5128, 1500, "no tool for it"};
+  file.valid("receipt that a delivery has failed", "frame", body(receipt));
+  receipt = {1, ReceiptKind::kWorking, 7, {}, 5128};
+  file.valid("receipt that a delivery takes time", "frame", body(receipt));
 }
 
 void write_rows(VectorFile& file) {
@@ -185,6 +189,8 @@ void write_records(VectorFile& file) {
       joined(raw("303132333435363738393a3b3c3d3e3f"), raw("404142434445464748494a4b4c4d4e4f"));
   file.valid("envelope for two recipients", "record",
              recorded(EnvelopeRecord{Position{70'000}, 9, UINT64_MAX, recipients, envelope}));
+  file.valid("urgent envelope from the hub", "record",
+             recorded(EnvelopeRecord{Position{2}, 0, 0, {}, envelope, Priority::kUrgent}));
   AgentRecord agent = agent_record();
   file.valid("agent", "record", recorded(agent));
   agent.role = AgentRole::kAdmin;
@@ -202,6 +208,16 @@ void write_records(VectorFile& file) {
   settled.intervals = {{Position{3}, Position{UINT64_MAX}}};
   file.valid("settled by a gap", "record", recorded(settled));
   file.valid("skipped", "record", recorded(SkippedRecord{{id<AgentId>(0x20), 77}, 6}));
+  file.valid("duplicate", "record",
+             recorded(DuplicateRecord{{id<AgentId>(0x20), 77}, 7, id<EnvelopeId>(0x30)}));
+  file.valid("retry", "record",
+             recorded(RetryRecord{id<AgentId>(0x10), id<ChannelId>(0x10), Position{9},
+                                  Priority::kUrgent, 3, 1'771'000'000'123'456'789, "busy"}));
+  file.valid("dead letter", "record",
+             recorded(DeadRecord{id<AgentId>(0x10), id<ChannelId>(0x10), Position{9}, 16,
+                                 1'771'000'000'123'456'789, "busy", envelope}));
+  file.valid("dead letter dropped", "record",
+             recorded(DeadDroppedRecord{id<AgentId>(0x10), Sequence{4711}}));
   for (const auto& [state, name] : {std::pair{SegmentState::kOpen, "open"},
                                     {SegmentState::kSealed, "sealed"},
                                     {SegmentState::kDropping, "dropping"},

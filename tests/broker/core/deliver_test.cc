@@ -262,7 +262,8 @@ TEST(Deliver, AnAnswerThatComesTooLateForItsReceiverHarmsNobody) {
   post(world, 12);
   Peer& first = world.connect("bob");
   Binding late = receiving();
-  late.since = {Since::Kind::kAfter, EnvelopeId::make(0, 0, world.mailbox("bob").runs[7].block)};
+  late.since = {Since::Kind::kAfter,
+                EnvelopeId::make(0, 0, world.mailbox("bob").lanes[1][7].block)};
   world.attach(first, "bob", late);
   ASSERT_EQ(world.reads.size(), 1U);
   Peer& second = world.connect("bob");
@@ -286,7 +287,7 @@ TEST(Deliver, AnAnswerForAReceiverThatLeftIsForgotten) {
 TEST(Deliver, ADamagedBlockIsAGapAndOnlyThatBlock) {
   World world(no_cache());
   post(world, 8);
-  const Sequence damaged = world.mailbox("bob").runs[2].block;
+  const Sequence damaged = world.mailbox("bob").lanes[1][2].block;
   Peer& bob = world.connect("bob");
   world.attach(bob, "bob", receiving());
   // A read that holds the damaged block fails as a whole.
@@ -313,7 +314,7 @@ TEST(Deliver, ADamagedBlockIsAGapAndOnlyThatBlock) {
   world.settle_all();
   EXPECT_EQ(world.pending("bob"), 0U);
   EXPECT_EQ(world.mailbox("bob").pending_bytes, 0U);
-  EXPECT_TRUE(world.mailbox("bob").runs.empty());
+  EXPECT_TRUE(world.mailbox("bob").lanes[1].empty());
 }
 
 TEST(Deliver, AnIoErrorLosesNothingAndIsTriedAgainALittleLater) {

@@ -310,8 +310,8 @@ TEST(Retention, AGapThatAStartFoundIsRecordedAndItsMailIsSettled) {
     world.send(alice, n, "bob", std::to_string(n));
     world.commit();
   }
-  const MailRun lost = world.mailbox("bob").runs[1];
-  world.gaps_at_start = {{lost.block, lost.block.plus(lost.count - 1)}};
+  const MailRun lost = world.mailbox("bob").lanes[1][1];
+  world.gaps_at_start = {{lost.block, lost.block.plus(lost.span - 1)}};
   world.restart();
   EXPECT_EQ(world.count_records(RecordType::kGap), 1U);
   EXPECT_TRUE(world.audited("gap"));

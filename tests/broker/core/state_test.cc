@@ -125,16 +125,16 @@ TEST(State, MailIsPendingUntilItIsSettled) {
   EXPECT_EQ(fold.mailbox(2).pending(), 5U);
   EXPECT_EQ(fold.mailbox(2).next, Position{6});
   EXPECT_EQ(fold.mailbox(2).pending_bytes, 5 * fold.envelope.size());
-  EXPECT_EQ(fold.mailbox(2).runs.size(), 5U);
+  EXPECT_EQ(fold.mailbox(2).lanes[1].size(), 5U);
   fold.settle(2, {positions(2, 2), positions(4, 5)}, 3 * fold.envelope.size());
   EXPECT_EQ(fold.mailbox(2).pending(), 2U);
-  EXPECT_EQ(fold.mailbox(2).runs.size(), 5U) << "what lies before is not settled";
+  EXPECT_EQ(fold.mailbox(2).lanes[1].size(), 5U) << "what lies before is not settled";
   fold.settle(2, {positions(1, 1)}, fold.envelope.size());
-  EXPECT_EQ(fold.mailbox(2).runs.size(), 3U);
+  EXPECT_EQ(fold.mailbox(2).lanes[1].size(), 3U);
   fold.settle(2, {positions(3, 3)}, fold.envelope.size());
   EXPECT_EQ(fold.mailbox(2).pending(), 0U);
   EXPECT_EQ(fold.mailbox(2).pending_bytes, 0U);
-  EXPECT_TRUE(fold.mailbox(2).runs.empty());
+  EXPECT_TRUE(fold.mailbox(2).lanes[1].empty());
 }
 
 TEST(State, RecordsThatAreAppliedAlreadyAreNotAppliedAgain) {
@@ -151,7 +151,7 @@ TEST(State, RecordsThatAreAppliedAlreadyAreNotAppliedAgain) {
   ASSERT_TRUE(fold.state.apply(block).ok());
   ASSERT_TRUE(fold.state.apply(block).ok());
   EXPECT_EQ(fold.mailbox(2).pending(), 2U);
-  EXPECT_EQ(fold.mailbox(2).runs, (std::deque<MailRun>{{Sequence{2}, Position{1}, 2}}));
+  EXPECT_EQ(fold.mailbox(2).lanes[1], (std::deque<MailRun>{{Sequence{2}, Position{1}, 2}}));
   EXPECT_EQ(fold.state.applied(), Sequence{3});
 }
 
@@ -259,7 +259,7 @@ TEST(State, PositionsThatAreMissingInTheReplayAreSettled) {
   EXPECT_EQ(fold.mailbox(2).pending(), 2U);
   fold.settle(2, {positions(1, 1), positions(6, 6)});
   EXPECT_EQ(fold.mailbox(2).pending(), 0U);
-  EXPECT_TRUE(fold.mailbox(2).runs.empty());
+  EXPECT_TRUE(fold.mailbox(2).lanes[1].empty());
 }
 
 TEST(State, WhenNothingIsPendingNoBytesAre) {

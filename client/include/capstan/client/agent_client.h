@@ -93,6 +93,12 @@ class AgentClient {
   virtual void acknowledge(std::uint64_t number) = 0;
   /// All deliveries up to `number` that are not acknowledged yet.
   virtual void acknowledge_up_to(std::uint64_t number) = 0;
+  /// The delivery failed. The hub sends the envelope again after `delay_ms` (0: its own back-off),
+  /// as a new delivery with the next attempt; after too many of them it becomes a dead letter with
+  /// `reason` (at most kNackReasonBytesMax octets), and its sender is told.
+  virtual void nack(std::uint64_t number, std::uint32_t delay_ms, std::string_view reason) = 0;
+  /// The delivery takes time: starts its ack_wait anew, where the hub has one.
+  virtual void working(std::uint64_t number) = 0;
   /// With deliveries_max: allows so many more.
   virtual void grant(std::uint64_t deliveries) = 0;
 

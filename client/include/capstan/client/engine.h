@@ -62,6 +62,9 @@ class ClientEngine {
   void send(SessionId session, PostBatch&& batch);
   /// Deliveries first … last, both included; what was never shown is left out.
   void acknowledge(SessionId session, std::uint64_t first, std::uint64_t last);
+  /// A delivery has failed: the hub sends it again after `delay_ms`, 0: as it thinks fit.
+  void nack(SessionId session, std::uint64_t delivery, std::uint32_t delay_ms, std::string reason);
+  void working(SessionId session, std::uint64_t delivery);
   /// Allows `deliveries` more, where the session has a deliveries_max.
   void grant_credit(SessionId session, std::uint64_t deliveries);
   /// Answered by a Responded with the id that is returned.

@@ -13,6 +13,7 @@
 namespace capstan {
 
 enum class Priority : std::uint8_t { kBackground = 0, kNormal = 1, kUrgent = 2 };
+inline constexpr std::size_t kPriorityCount = 3;
 
 inline constexpr std::string_view kEventText = "ag2.msg.text";
 
@@ -56,6 +57,8 @@ class EnvelopeView {
   [[nodiscard]] Bytes event_data() const { return event_data_; }
   [[nodiscard]] Priority priority() const { return priority_; }
   [[nodiscard]] std::optional<std::uint32_t> ttl_seconds() const { return ttl_seconds_; }
+  /// Empty when there is none.
+  [[nodiscard]] Bytes idempotency_key() const { return idempotency_key_; }
 
  private:
   friend std::optional<EnvelopeView> parse_envelope(Bytes);
@@ -64,6 +67,7 @@ class EnvelopeView {
   Bytes bytes_;
   Bytes event_type_;
   Bytes event_data_;
+  Bytes idempotency_key_;
   bool has_audience_ = false;
   Priority priority_ = Priority::kNormal;
   std::optional<std::uint32_t> ttl_seconds_;
@@ -83,6 +87,9 @@ void stamp_envelope(std::uint8_t* to, const EnvelopeId& id, std::uint64_t create
 }
 [[nodiscard]] inline ChannelId stamped_channel(Bytes envelope) {
   return ChannelId::from_bytes(envelope.data() + 30);
+}
+[[nodiscard]] inline AgentId stamped_sender(Bytes envelope) {
+  return AgentId::from_bytes(envelope.data() + 48);
 }
 
 /// Appends the compact form.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -120,14 +121,18 @@ enum class ReceiptKind : std::uint8_t {
   kCredit = 0,   ///< Nothing settled, only new credit.
   kAck = 1,      ///< One envelope, by id.
   kAckUpTo = 2,  ///< All that this session was sent, up to a delivery number.
+  kNack = 3,     ///< One delivery has failed: send it again later.
+  kWorking = 4,  ///< One delivery takes time: do not send it again yet.
 };
 
 struct Receipt {
   SessionId session = 0;
   ReceiptKind kind = ReceiptKind::kCredit;
-  std::uint64_t delivery = 0;  ///< With kAckUpTo.
+  std::uint64_t delivery = 0;  ///< With kAckUpTo, kNack, kWorking.
   EnvelopeId envelope_id;      ///< With kAck.
   std::uint64_t credit_until = 0;
+  std::uint32_t delay_ms = 0;  ///< With kNack: not before; 0: as the hub thinks fit.
+  std::string_view reason{};   ///< With kNack; of the caller, or in the frame that was read.
   bool operator==(const Receipt&) const = default;
 };
 

@@ -26,6 +26,7 @@ inline constexpr std::size_t kEventTypeBytesMax = 128;
 inline constexpr std::size_t kTextIdBytesMax = 128;
 inline constexpr std::size_t kTraceIdBytesMax = 512;
 inline constexpr std::size_t kIdempotencyKeyBytesMax = 256;
+inline constexpr std::size_t kNackReasonBytesMax = 256;
 inline constexpr std::size_t kAudienceMax = 1024;
 inline constexpr std::size_t kAgentNameBytesMax = 64;
 inline constexpr std::size_t kSessionsPerConnectionMax = 4096;

@@ -10,6 +10,7 @@
 #include "capstan/base/block.h"
 #include "capstan/base/bytes.h"
 #include "capstan/base/ids.h"
+#include "capstan/codec/envelope.h"
 
 namespace capstan {
 
@@ -24,6 +25,10 @@ enum class RecordType : std::uint8_t {
   kSnapshotBegin = 8,
   kSnapshotRow = 9,
   kSnapshotEnd = 10,
+  kDuplicate = 11,
+  kRetry = 12,
+  kDead = 13,
+  kDeadDropped = 14,
 };
 
 /// A client life: the numbers of its sends form one series.
@@ -40,6 +45,7 @@ struct EnvelopeRecord {
   std::uint64_t number = 0;
   Bytes recipients;  ///< 16 bytes each; empty: the owner of the mailbox that the envelope names.
   Bytes envelope;    ///< Compact form, stamped.
+  Priority priority = Priority::kNormal;  ///< The envelope's, so that nobody has to parse it.
 };
 
 enum class AgentRole : std::uint8_t { kAgent = 0, kAdmin = 1 };
@@ -61,7 +67,7 @@ struct Interval {
   auto operator<=>(const Interval&) const = default;
 };
 
-enum class SettledWhy : std::uint8_t { kAcknowledged = 0, kGap = 1 };
+enum class SettledWhy : std::uint8_t { kAcknowledged = 0, kGap = 1, kExpired = 2, kDead = 3 };
 
 struct SettledRecord {
   AgentId agent;
@@ -77,6 +83,44 @@ struct SkippedRecord {
   ProducerId producer;
   std::uint64_t number = 0;
   bool operator==(const SkippedRecord&) const = default;
+};
+
+/// A number whose envelope's idempotency key was stored before: it counts as stored under that id.
+struct DuplicateRecord {
+  ProducerId producer;
+  std::uint64_t number = 0;
+  EnvelopeId id;
+  bool operator==(const DuplicateRecord&) const = default;
+};
+
+/// A delivery has failed; the envelope is delivered again, not before a moment.
+struct RetryRecord {
+  AgentId agent;
+  ChannelId channel;
+  Position position;
+  Priority priority = Priority::kNormal;
+  std::uint32_t attempts = 0;       ///< That have failed.
+  std::uint64_t not_before_ns = 0;  ///< Wall clock.
+  std::string reason;
+  bool operator==(const RetryRecord&) const = default;
+};
+
+/// An envelope that could not be delivered, kept for people: a copy.
+struct DeadRecord {
+  AgentId agent;
+  ChannelId channel;
+  Position position;
+  std::uint32_t attempts = 0;
+  std::uint64_t died_at_ns = 0;  ///< Wall clock.
+  std::string reason;
+  Bytes envelope;  ///< Compact form, as it was stored.
+};
+
+/// A dead letter that is kept no longer.
+struct DeadDroppedRecord {
+  AgentId agent;
+  Sequence dead;  ///< Of its DeadRecord.
+  bool operator==(const DeadDroppedRecord&) const = default;
 };
 
 /// `kDropping` is durable before anything is destroyed; `kDropped` removes the segment from the
@@ -105,6 +149,7 @@ struct RecordView {
   RecordType type{};
   Sequence sequence;
   std::size_t end_offset = 0;  ///< Of this record in the block: where the next one begins.
+  std::uint8_t priority = 0;   ///< Of an envelope.
   std::uint16_t recipient_count = 0;
   Bytes payload;
 };
@@ -135,6 +180,10 @@ class RecordReader {
 [[nodiscard]] std::optional<AgentRecord> decode_agent_record(Bytes payload);
 [[nodiscard]] std::optional<SettledRecord> decode_settled_record(Bytes payload);
 [[nodiscard]] std::optional<SkippedRecord> decode_skipped_record(Bytes payload);
+[[nodiscard]] std::optional<DuplicateRecord> decode_duplicate_record(Bytes payload);
+[[nodiscard]] std::optional<RetryRecord> decode_retry_record(Bytes payload);
+[[nodiscard]] std::optional<DeadRecord> decode_dead_record(Bytes payload);
+[[nodiscard]] std::optional<DeadDroppedRecord> decode_dead_dropped_record(Bytes payload);
 [[nodiscard]] std::optional<SegmentRecord> decode_segment_record(Bytes payload);
 [[nodiscard]] std::optional<StartRecord> decode_start_record(Bytes payload);
 [[nodiscard]] std::optional<Gap> decode_gap_record(Bytes payload);
@@ -147,6 +196,10 @@ std::size_t encode_record(const EnvelopeRecord& record, ByteBuffer& to);
 void encode_record(const AgentRecord& record, ByteBuffer& to);
 void encode_record(const SettledRecord& record, ByteBuffer& to);
 void encode_record(const SkippedRecord& record, ByteBuffer& to);
+void encode_record(const DuplicateRecord& record, ByteBuffer& to);
+void encode_record(const RetryRecord& record, ByteBuffer& to);
+void encode_record(const DeadRecord& record, ByteBuffer& to);
+void encode_record(const DeadDroppedRecord& record, ByteBuffer& to);
 void encode_record(const SegmentRecord& record, ByteBuffer& to);
 void encode_record(const StartRecord& record, ByteBuffer& to);
 void encode_record(const Gap& record, ByteBuffer& to);

@@ -22,6 +22,8 @@ class PositionSet {
   void add(std::uint64_t first, std::uint64_t last);
 
   [[nodiscard]] bool contains(std::uint64_t number) const;
+  /// All of first … last.
+  [[nodiscard]] bool contains_all(std::uint64_t first, std::uint64_t last) const;
   [[nodiscard]] std::uint64_t floor() const { return floor_; }
   [[nodiscard]] std::uint64_t highest() const {
     return spans_.empty() ? floor_ : spans_.back().last;

@@ -2,6 +2,7 @@
 // recovery alike; rows are its one serialization, for checkpoints and for snapshots.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
@@ -14,26 +15,61 @@
 #include "capstan/base/journal_io.h"
 #include "capstan/base/result.h"
 #include "capstan/codec/record.h"
+#include "capstan/core/idempotency.h"
 #include "capstan/core/position_set.h"
 #include "capstan/core/producer.h"
 
 namespace capstan {
 
-/// Envelopes of one mailbox that stand in one block: positions first … first + count - 1.
+/// Envelopes of one mailbox and one priority that stand in one block, somewhere among the positions
+/// first … last(). Those in between that have another priority stand in the same block.
 struct MailRun {
   Sequence block;  ///< Base sequence.
   Position first;
-  std::uint32_t count = 0;
-  [[nodiscard]] Position last() const { return first.plus(count - 1); }
+  std::uint32_t span = 0;
+  std::uint32_t expires_s = 0;  ///< Not before this second since 1970; 0: nothing in it expires.
+  [[nodiscard]] Position last() const { return first.plus(span - 1); }
   bool operator==(const MailRun&) const = default;
 };
+
+using MailRuns = std::deque<MailRun>;
+
+struct Mailbox;
+/// Nothing in the run waits any more, nor does other mail that stands among it.
+[[nodiscard]] bool is_settled(const Mailbox& mailbox, const MailRun& run);
+
+/// A delivery that has failed and is to be tried again.
+struct Retry {
+  Priority priority = Priority::kNormal;
+  std::uint32_t attempts = 0;       ///< That have failed.
+  std::uint64_t not_before_ns = 0;  ///< Wall clock.
+  std::string reason;
+};
+
+/// An envelope that could not be delivered; its copy stands in the WAL.
+struct DeadLetter {
+  Sequence record;  ///< Of the copy: names it.
+  Sequence block;
+  EnvelopeId id;
+  AgentId sender;
+  Position position;  ///< In the mailbox that it died in.
+  std::uint32_t attempts = 0;
+  std::uint64_t died_at_ns = 0;  ///< Wall clock.
+  std::uint32_t bytes = 0;
+  std::string reason;
+};
+
+/// Dead letters of one agent; the oldest go first.
+inline constexpr std::size_t kDeadLettersPerAgentMax = 100'000;
 
 /// One agent's mail: the channel that has the agent's id.
 struct Mailbox {
   Position next{1};     ///< Position of the next envelope.
   PositionSet settled;  ///< The agent's cursor.
   std::uint64_t pending_bytes = 0;
-  std::deque<MailRun> runs;  ///< Block index: every run with an unsettled position, ascending.
+  /// Block index, by priority: in each lane ascending, from the first run with an unsettled position.
+  std::array<MailRuns, kPriorityCount> lanes;
+  std::map<Position, Retry> retries;  ///< Unsettled positions only.
 
   [[nodiscard]] std::uint64_t pending() const { return next.value - 1 - settled.count(); }
 };
@@ -46,6 +82,21 @@ struct ProducerIdHash {
 
 /// More client lives of one agent than this, and the longest unused is forgotten.
 inline constexpr std::size_t kProducersPerAgentMax = 256;
+
+/// What the fold takes from an envelope beside its record.
+struct StoredEnvelope {
+  EnvelopeId id;
+  ChannelId channel;
+  AgentId sender;
+  std::uint32_t expires_s = 0;  ///< See expiry_of().
+  Bytes idempotency_key;
+  Sequence sequence;
+  Sequence block;
+};
+
+/// The second since 1970 from which an envelope is too old to be delivered; 0: never.
+[[nodiscard]] std::uint32_t expiry_of(std::uint64_t created_at_ns,
+                                      std::optional<std::uint32_t> ttl_seconds);
 
 class State {
  public:
@@ -66,8 +117,7 @@ class State {
   [[nodiscard]] Status apply(const RecordView& record, Sequence block);
 
   /// The hot path of apply(): an envelope that the pipeline itself has just encoded.
-  void apply_envelope(AgentId owner, Mailbox& mailbox, const EnvelopeRecord& record,
-                      const EnvelopeId& id, AgentId sender, Sequence sequence, Sequence block);
+  void apply_envelope(Mailbox& mailbox, const EnvelopeRecord& record, const StoredEnvelope& stored);
 
   /// Settles positions that lie in lost sequences: they will never be delivered. Returns what was
   /// settled, one record an agent, already applied.
@@ -84,10 +134,15 @@ class State {
     return mailboxes_;
   }
   [[nodiscard]] const Producer* find_producer(const ProducerId& id) const;
+  /// Of one agent, the oldest first; null when it never had one.
+  [[nodiscard]] const std::deque<DeadLetter>* find_dead(AgentId agent) const;
+  [[nodiscard]] const std::map<AgentId, std::deque<DeadLetter>>& dead() const { return dead_; }
+  [[nodiscard]] const IdempotencyKeys& idempotency_keys() const { return idempotency_keys_; }
   [[nodiscard]] const std::map<Sequence, SegmentState>& segments() const { return segments_; }
   [[nodiscard]] const std::set<Gap>& gaps() const { return gaps_; }
 
-  /// Lowest sequence that an unsettled envelope may have; `otherwise` when all mail is settled.
+  /// Lowest sequence that an unsettled envelope or a dead letter may have; `otherwise` when
+  /// there is none.
   [[nodiscard]] Sequence lowest_unsettled(Sequence otherwise) const;
 
   /// Sequence of the last record applied.
@@ -111,17 +166,28 @@ class State {
     std::deque<std::pair<Position, Position>> rows;  ///< First and last position of each row.
     Position saved_up_to;
   };
+  using SavedLanes = std::array<SavedRuns, kPriorityCount>;
 
   [[nodiscard]] Status apply_settled(const SettledRecord& record);
   void apply_agent(const AgentRecord& record);
   void apply_segment(const SegmentRecord& record);
   void apply_gap(const Gap& gap);
+  [[nodiscard]] Status apply_retry(const RetryRecord& record);
+  [[nodiscard]] bool apply_dead(const DeadRecord& record, Sequence sequence, Sequence block);
+  void apply_dead_dropped(const DeadDroppedRecord& record);
+  void forget_retries(ChannelId channel, Mailbox& mailbox, const Interval& interval);
   void forget_settled_runs(ChannelId channel, Mailbox& mailbox);
   Producer& producer(const ProducerId& id);
   Producer& find_or_make_producer(const ProducerId& id);
   void mark_all_dirty();
+  /// Of an agent that has it.
+  [[nodiscard]] const DeadLetter& dead_letter(AgentId agent, Sequence record) const;
+  static void save_new_runs(ChannelId channel, std::size_t lane, const MailRuns& runs,
+                            SavedRuns& saved, Checkpoint& checkpoint);
 
-  [[nodiscard]] static std::string runs_key(ChannelId channel, Position first);
+  [[nodiscard]] static std::string runs_key(ChannelId channel, std::size_t lane, Position first);
+  [[nodiscard]] static std::string retry_key(ChannelId channel, Position position);
+  [[nodiscard]] static std::string dead_key(AgentId agent, Sequence record);
   [[nodiscard]] static std::string segment_key(Sequence first);
   [[nodiscard]] static std::string gap_key(Sequence first);
   [[nodiscard]] static std::string producer_key(const ProducerId& id);
@@ -131,16 +197,20 @@ class State {
   std::unordered_map<ChannelId, Mailbox> mailboxes_;
   std::unordered_map<ProducerId, Producer, ProducerIdHash> producers_;
   std::unordered_map<AgentId, std::vector<std::uint64_t>> epochs_;
+  IdempotencyKeys idempotency_keys_;
+  std::map<AgentId, std::deque<DeadLetter>> dead_;
   std::map<Sequence, SegmentState> segments_;
   std::set<Gap> gaps_;
   Sequence applied_;
   Sequence snapshot_;
   bool reading_snapshot_ = false;
 
-  std::unordered_map<ChannelId, SavedRuns> saved_runs_;
+  std::unordered_map<ChannelId, SavedLanes> saved_runs_;
   std::unordered_set<AgentId> dirty_agents_;
   std::unordered_set<ChannelId> dirty_mailboxes_;
   std::unordered_set<ProducerId, ProducerIdHash> dirty_producers_;
+  std::set<std::pair<ChannelId, Position>> dirty_retries_;
+  std::set<std::pair<AgentId, Sequence>> dirty_dead_;
   // What the last envelope marked; empty after take_dirty_rows().
   ProducerId last_producer_id_;
   Producer* last_producer_ = nullptr;

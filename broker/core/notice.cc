@@ -1,0 +1,38 @@
+// Mail from the hub itself: what became of envelopes that will not be delivered.
+#include "capstan/base/check.h"
+#include "capstan/codec/envelope.h"
+#include "capstan/codec/params.h"
+#include "stages.h"
+
+namespace capstan {
+
+void notify_sender(Core& core, AgentId sender, const ChannelId& channel, std::string_view event,
+                   const std::vector<EnvelopeId>& ids, const std::string& reason) {
+  // The hub's own notices have no sender: notices make no notices.
+  if (core.state.find_agent(sender) == nullptr) return;
+  Mailbox& mailbox = *core.inbox_of(sender).mailbox;
+  std::vector<std::string> texts;
+  texts.reserve(ids.size());
+  for (const EnvelopeId& id : ids) texts.push_back(id.hex());
+  Envelope notice;
+  notice.channel_id = mailbox_of(sender);
+  notice.event_type = event;
+  notice.event_data =
+      encode_params(ParamMap()
+                        .set("channel_id", ByteBuffer(channel.bytes.begin(), channel.bytes.end()))
+                        .set("envelope_ids", std::move(texts))
+                        .set("reason", reason));
+  ByteBuffer bytes;
+  encode_envelope(notice, bytes);
+  const auto view = parse_envelope(bytes);
+  CAPSTAN_CHECK(view.has_value());
+  if (mailbox.pending() >= core.config.inbox_envelopes_max ||
+      mailbox.pending_bytes + bytes.size() > core.config.inbox_bytes_max) {
+    core.audit("notice_dropped", "agent=" + sender.hex() + " event=" + std::string(event) +
+                                     " reason=inbox_full envelopes=" + std::to_string(ids.size()));
+    return;
+  }
+  (void)store_envelope(core, mailbox, notice.channel_id, AgentId{}, *view, 0, 0);
+}
+
+}  // namespace capstan

@@ -1,0 +1,199 @@
+// Deliveries that have failed: they come again after a while, or become dead letters.
+// PROTOCOL.md §6.9.
+#include <algorithm>
+
+#include "capstan/codec/envelope.h"
+#include "stages.h"
+
+namespace capstan {
+
+namespace {
+
+constexpr std::uint64_t kFirstDelayNs = kNsPerSecond;
+constexpr std::uint64_t kLongestDelayNs = 300 * kNsPerSecond;
+/// The longest delay that a nack may ask for.
+constexpr std::uint64_t kAskedDelayNsMax = 3600 * kNsPerSecond;
+constexpr std::uint64_t kDeadLetterAgeNs = 7 * 24 * 3600 * kNsPerSecond;
+/// Dead letters that one turn lets go of.
+constexpr std::size_t kDroppedPerTurnMax = 1000;
+
+/// Doubles with every attempt, and is drawn from its upper half: agents that failed together do not
+/// come back together.
+std::uint64_t back_off_ns(Core& core, std::uint32_t attempts) {
+  std::uint64_t delay_ns = kFirstDelayNs;
+  for (std::uint32_t i = 1; i < attempts && delay_ns < kLongestDelayNs; ++i) delay_ns *= 2;
+  delay_ns = std::min(delay_ns, kLongestDelayNs);
+  return delay_ns / 2 + core.random.below(delay_ns / 2 + 1);
+}
+
+std::uint32_t failed_attempts(const Inbox& inbox, Position position) {
+  const auto retry = inbox.mailbox->retries.find(position);
+  return retry == inbox.mailbox->retries.end() ? 0 : retry->second.attempts;
+}
+
+void plan_retry(Core& core, Inbox& inbox, Position position, std::uint64_t due_ns) {
+  inbox.retry_due.emplace(due_ns, position);
+  core.retry_wakes.emplace(due_ns, inbox.agent);
+}
+
+void record_failure(Core& core, Inbox& inbox, Position position, Priority priority,
+                    std::uint64_t delay_ns, std::string reason) {
+  RetryRecord record;
+  record.agent = inbox.agent;
+  record.channel = mailbox_of(inbox.agent);
+  record.position = position;
+  record.priority = priority;
+  record.attempts = failed_attempts(inbox, position) + 1;
+  record.not_before_ns = core.now.wall_ns + delay_ns;
+  record.reason = std::move(reason);
+  add_record(core, record);
+  plan_retry(core, inbox, position, core.now.monotonic_ns + delay_ns);
+}
+
+void take_back_unanswered(Core& core, Session& session) {
+  for (InFlight& delivery : session.in_flight) {
+    if (delivery.over || delivery.give_back_ns == 0) continue;
+    if (delivery.give_back_ns > core.now.monotonic_ns) continue;
+    fail_delivery(core, session, delivery, 0, "ack_wait");
+  }
+}
+
+}  // namespace
+
+std::uint64_t give_back_at(const Core& core) {
+  if (core.config.ack_wait_ms == 0) return 0;
+  return core.now.monotonic_ns + std::uint64_t{core.config.ack_wait_ms} * kNsPerMs;
+}
+
+void fail_delivery(Core& core, Session& session, InFlight& delivery, std::uint64_t delay_ns,
+                   std::string reason) {
+  Inbox& inbox = *session.inbox;
+  delivery.over = true;
+  session.in_flight_bytes -= delivery.bytes;
+  session.connection->unacknowledged_bytes -= delivery.bytes;
+  if (delay_ns == 0) delay_ns = back_off_ns(core, failed_attempts(inbox, delivery.position) + 1);
+  record_failure(core, inbox, delivery.position, delivery.priority,
+                 std::min(delay_ns, kAskedDelayNsMax), std::move(reason));
+}
+
+void note_lost_session(Session& session) {
+  const auto oldest = std::find_if(session.in_flight.begin(), session.in_flight.end(),
+                                   [](const InFlight& delivery) { return !delivery.over; });
+  if (session.inbox == nullptr || oldest == session.in_flight.end()) return;
+  session.inbox->lost = LostDelivery{session.epoch, oldest->position, oldest->priority};
+}
+
+void judge_lost_session(Core& core, Session& session) {
+  Inbox& inbox = *session.inbox;
+  const auto lost = std::exchange(inbox.lost, std::nullopt);
+  if (!lost || (lost->epoch != 0 && lost->epoch == session.epoch)) return;
+  if (is_settled(inbox, lost->position)) return;
+  // It has a time of its own when it was in flight as a retry.
+  std::erase_if(inbox.retry_due, [&](const auto& due) { return due.second == lost->position; });
+  record_failure(core, inbox, lost->position, lost->priority, 0, "receiver lost");
+}
+
+void return_retries(Core& core, Session& session) {
+  if (session.inbox == nullptr) return;
+  for (const InFlight& delivery : session.in_flight) {
+    if (delivery.over || failed_attempts(*session.inbox, delivery.position) == 0) continue;
+    plan_retry(core, *session.inbox, delivery.position, core.now.monotonic_ns);
+  }
+}
+
+std::optional<Position> next_retry(Core& core, Inbox& inbox) {
+  while (!inbox.retry_due.empty()) {
+    const auto [due_ns, position] = *inbox.retry_due.begin();
+    if (due_ns > core.now.monotonic_ns) return std::nullopt;
+    const auto retry = inbox.mailbox->retries.find(position);
+    if (retry != inbox.mailbox->retries.end() && !is_settled(inbox, position) &&
+        find_run(inbox, retry->second.priority, position) != nullptr) {
+      return position;
+    }
+    inbox.retry_due.erase(inbox.retry_due.begin());
+  }
+  return std::nullopt;
+}
+
+bool is_dead(const Core& core, std::uint32_t attempts) {
+  return attempts >= core.config.max_deliver;
+}
+
+void bury(Core& core, Inbox& inbox, Position position, const Retry& retry, Bytes envelope) {
+  ++core.counters.dead;
+  const std::string reason = retry.reason;
+  DeadRecord dead;
+  dead.agent = inbox.agent;
+  dead.channel = mailbox_of(inbox.agent);
+  dead.position = position;
+  dead.attempts = retry.attempts;
+  dead.died_at_ns = core.now.wall_ns;
+  dead.reason = reason;
+  dead.envelope = envelope;
+  add_record(core, dead);
+  SettledRecord settled;
+  settled.agent = inbox.agent;
+  settled.channel = dead.channel;
+  settled.why = SettledWhy::kDead;
+  settled.bytes = envelope.size();
+  settled.intervals = {{position, position}};
+  add_record(core, settled);
+  core.building.settled_floors.emplace_back(&inbox, Position{inbox.mailbox->settled.floor()});
+  core.audit("dead_letter", "agent=" + inbox.agent.hex() + " envelope=" +
+                                stamped_id(envelope).hex() + " reason=\"" + reason + "\"");
+  notify_sender(core, stamped_sender(envelope), dead.channel, "capstan.delivery.dead",
+                {stamped_id(envelope)}, reason);
+}
+
+void plan_recovered_retries(Core& core) {
+  for (const auto& [channel, mailbox] : core.state.mailboxes()) {
+    if (mailbox.retries.empty()) continue;
+    Inbox& inbox = core.inbox_of(owner_of_mailbox(channel));
+    for (const auto& [position, retry] : mailbox.retries) {
+      const std::uint64_t wait_ns =
+          retry.not_before_ns > core.now.wall_ns ? retry.not_before_ns - core.now.wall_ns : 0;
+      // The wall clock may have stepped back while nobody looked.
+      plan_retry(core, inbox, position,
+                 core.now.monotonic_ns + std::min(wait_ns, kAskedDelayNsMax));
+    }
+  }
+}
+
+std::optional<std::uint64_t> next_retry_ns(const Core& core) {
+  std::optional<std::uint64_t> next_ns;
+  if (core.config.ack_wait_ms != 0) next_ns = core.next_ack_check_ns;
+  if (!core.retry_wakes.empty()) {
+    const std::uint64_t wake_ns = core.retry_wakes.begin()->first;
+    next_ns = std::min(next_ns.value_or(wake_ns), wake_ns);
+  }
+  return next_ns;
+}
+
+void retry(Core& core) {
+  while (!core.retry_wakes.empty() && core.retry_wakes.begin()->first <= core.now.monotonic_ns) {
+    const AgentId agent = core.retry_wakes.begin()->second;
+    core.retry_wakes.erase(core.retry_wakes.begin());
+    Session* receiver = core.inbox_of(agent).receiver;
+    if (receiver != nullptr) mark_ready(core, *receiver);
+  }
+  if (core.config.ack_wait_ms == 0 || core.now.monotonic_ns < core.next_ack_check_ns) return;
+  core.next_ack_check_ns =
+      core.now.monotonic_ns + std::uint64_t{core.config.ack_wait_ms} * kNsPerMs / 4;
+  for (const auto& entry : core.inboxes) {
+    if (entry.second->receiver != nullptr) take_back_unanswered(core, *entry.second->receiver);
+  }
+}
+
+void drop_old_dead_letters(Core& core) {
+  std::vector<DeadDroppedRecord> old;
+  for (const auto& [agent, letters] : core.state.dead()) {
+    for (const DeadLetter& letter : letters) {
+      if (letter.died_at_ns + kDeadLetterAgeNs > core.now.wall_ns) break;
+      if (old.size() == kDroppedPerTurnMax) break;
+      old.push_back({agent, letter.record});
+    }
+  }
+  for (const DeadDroppedRecord& record : old) add_record(core, record);
+}
+
+}  // namespace capstan
