@@ -194,7 +194,8 @@ void encode_record(const RetryRecord& record, ByteBuffer& to) {
   append_u64_le(to, record.position.value);
   to.push_back(static_cast<std::uint8_t>(record.priority));
   append_u32_le(to, record.attempts);
-  append_u64_le(to, record.not_before_ns);
+  append_u64_le(to, record.failed_at_ns);
+  append_u32_le(to, record.delay_ms);
   append_text(to, record.reason);
 }
 
@@ -208,7 +209,8 @@ std::optional<RetryRecord> decode_retry_record(Bytes payload) {
   if (priority > static_cast<std::uint8_t>(Priority::kUrgent)) in.fail();
   retry.priority = static_cast<Priority>(priority);
   retry.attempts = in.u32_le();
-  retry.not_before_ns = in.u64_le();
+  retry.failed_at_ns = in.u64_le();
+  retry.delay_ms = in.u32_le();
   retry.reason = as_text(in.take(in.u16_le()));
   return whole(in, std::move(retry));
 }

@@ -46,8 +46,9 @@ void settle_up_to(Core& core, Session& session, std::uint64_t delivery) {
 
 void settle_one(Core& core, Session& session, const EnvelopeId& id) {
   // Receivers mostly acknowledge the oldest: the search ends near the front.
-  const auto at = std::find_if(session.in_flight.begin(), session.in_flight.end(),
-                               [&](const InFlight& delivery) { return delivery.id == id; });
+  const auto at =
+      std::find_if(session.in_flight.begin(), session.in_flight.end(),
+                   [&](const InFlight& delivery) { return delivery.id == id && !delivery.over; });
   if (at != session.in_flight.end()) settle(core, session, *at);
 }
 
@@ -90,8 +91,7 @@ void acknowledge(Core& core, Connection& connection, const Receipt& receipt) {
     case ReceiptKind::kNack:
       if (InFlight* delivery = find_delivery(session, receipt.delivery)) {
         ++core.counters.nacked;
-        fail_delivery(core, session, *delivery, std::uint64_t{receipt.delay_ms} * kNsPerMs,
-                      std::string(receipt.reason));
+        fail_delivery(core, session, *delivery, receipt.delay_ms, std::string(receipt.reason));
       }
       break;
     case ReceiptKind::kWorking:

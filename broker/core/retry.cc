@@ -9,21 +9,21 @@ namespace capstan {
 
 namespace {
 
-constexpr std::uint64_t kFirstDelayNs = kNsPerSecond;
-constexpr std::uint64_t kLongestDelayNs = 300 * kNsPerSecond;
+constexpr std::uint32_t kFirstDelayMs = 1000;
+constexpr std::uint32_t kLongestDelayMs = 300'000;
 /// The longest delay that a nack may ask for.
-constexpr std::uint64_t kAskedDelayNsMax = 3600 * kNsPerSecond;
+constexpr std::uint32_t kAskedDelayMsMax = 3'600'000;
 constexpr std::uint64_t kDeadLetterAgeNs = 7 * 24 * 3600 * kNsPerSecond;
 /// Dead letters that one turn lets go of.
 constexpr std::size_t kDroppedPerTurnMax = 1000;
 
 /// Doubles with every attempt, and is drawn from its upper half: agents that failed together do not
 /// come back together.
-std::uint64_t back_off_ns(Core& core, std::uint32_t attempts) {
-  std::uint64_t delay_ns = kFirstDelayNs;
-  for (std::uint32_t i = 1; i < attempts && delay_ns < kLongestDelayNs; ++i) delay_ns *= 2;
-  delay_ns = std::min(delay_ns, kLongestDelayNs);
-  return delay_ns / 2 + core.random.below(delay_ns / 2 + 1);
+std::uint32_t back_off_ms(Core& core, std::uint32_t attempts) {
+  std::uint32_t delay_ms = kFirstDelayMs;
+  for (std::uint32_t i = 1; i < attempts && delay_ms < kLongestDelayMs; ++i) delay_ms *= 2;
+  delay_ms = std::min(delay_ms, kLongestDelayMs);
+  return delay_ms / 2 + static_cast<std::uint32_t>(core.random.below(delay_ms / 2 + 1));
 }
 
 std::uint32_t failed_attempts(const Inbox& inbox, Position position) {
@@ -37,17 +37,18 @@ void plan_retry(Core& core, Inbox& inbox, Position position, std::uint64_t due_n
 }
 
 void record_failure(Core& core, Inbox& inbox, Position position, Priority priority,
-                    std::uint64_t delay_ns, std::string reason) {
+                    std::uint32_t delay_ms, std::string reason) {
   RetryRecord record;
   record.agent = inbox.agent;
   record.channel = mailbox_of(inbox.agent);
   record.position = position;
   record.priority = priority;
   record.attempts = failed_attempts(inbox, position) + 1;
-  record.not_before_ns = core.now.wall_ns + delay_ns;
+  record.failed_at_ns = core.now.wall_ns;
+  record.delay_ms = delay_ms;
   record.reason = std::move(reason);
   add_record(core, record);
-  plan_retry(core, inbox, position, core.now.monotonic_ns + delay_ns);
+  plan_retry(core, inbox, position, core.now.monotonic_ns + std::uint64_t{delay_ms} * kNsPerMs);
 }
 
 void take_back_unanswered(Core& core, Session& session) {
@@ -65,15 +66,15 @@ std::uint64_t give_back_at(const Core& core) {
   return core.now.monotonic_ns + std::uint64_t{core.config.ack_wait_ms} * kNsPerMs;
 }
 
-void fail_delivery(Core& core, Session& session, InFlight& delivery, std::uint64_t delay_ns,
+void fail_delivery(Core& core, Session& session, InFlight& delivery, std::uint32_t delay_ms,
                    std::string reason) {
   Inbox& inbox = *session.inbox;
   delivery.over = true;
   session.in_flight_bytes -= delivery.bytes;
   session.connection->unacknowledged_bytes -= delivery.bytes;
-  if (delay_ns == 0) delay_ns = back_off_ns(core, failed_attempts(inbox, delivery.position) + 1);
+  if (delay_ms == 0) delay_ms = back_off_ms(core, failed_attempts(inbox, delivery.position) + 1);
   record_failure(core, inbox, delivery.position, delivery.priority,
-                 std::min(delay_ns, kAskedDelayNsMax), std::move(reason));
+                 std::min(delay_ms, kAskedDelayMsMax), std::move(reason));
 }
 
 void note_lost_session(Session& session) {
@@ -150,11 +151,11 @@ void plan_recovered_retries(Core& core) {
     if (mailbox.retries.empty()) continue;
     Inbox& inbox = core.inbox_of(owner_of_mailbox(channel));
     for (const auto& [position, retry] : mailbox.retries) {
-      const std::uint64_t wait_ns =
-          retry.not_before_ns > core.now.wall_ns ? retry.not_before_ns - core.now.wall_ns : 0;
-      // The wall clock may have stepped back while nobody looked.
-      plan_retry(core, inbox, position,
-                 core.now.monotonic_ns + std::min(wait_ns, kAskedDelayNsMax));
+      // Never longer than it was to be: the wall clock may have stepped back while nobody looked.
+      const std::uint64_t delay_ns = std::uint64_t{retry.delay_ms} * kNsPerMs;
+      const std::uint64_t due_ns = retry.failed_at_ns + delay_ns;
+      const std::uint64_t wait_ns = due_ns > core.now.wall_ns ? due_ns - core.now.wall_ns : 0;
+      plan_retry(core, inbox, position, core.now.monotonic_ns + std::min(wait_ns, delay_ns));
     }
   }
 }

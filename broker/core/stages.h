@@ -50,9 +50,9 @@ void request_blocks(Core& core, AgentId agent, ReadPurpose purpose, std::vector<
 // retry.cc
 /// When a delivery that leaves now has failed without a receipt, in monotonic ns; 0: never.
 [[nodiscard]] std::uint64_t give_back_at(const Core& core);
-/// Takes a delivery back: it comes again after `delay_ns` (0: the usual back-off), and after
+/// Takes a delivery back: it comes again after `delay_ms` (0: the usual back-off), and after
 /// too many attempts it becomes a dead letter.
-void fail_delivery(Core& core, Session& session, InFlight& delivery, std::uint64_t delay_ns,
+void fail_delivery(Core& core, Session& session, InFlight& delivery, std::uint32_t delay_ms,
                    std::string reason);
 /// A link broke under this session: remembers what it was working on.
 void note_lost_session(Session& session);

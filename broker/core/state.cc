@@ -205,8 +205,8 @@ void State::apply_segment(const SegmentRecord& record) {
 Status State::apply_retry(const RetryRecord& record) {
   Mailbox& mailbox = mailboxes_[record.channel];
   if (mailbox.settled.contains(record.position.value)) return {};
-  mailbox.retries[record.position] = {record.priority, record.attempts, record.not_before_ns,
-                                      record.reason};
+  mailbox.retries[record.position] = {record.priority, record.attempts, record.failed_at_ns,
+                                      record.delay_ms, record.reason};
   dirty_retries_.insert({record.channel, record.position});
   return {};
 }

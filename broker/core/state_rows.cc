@@ -87,7 +87,8 @@ std::string retry_value(const Retry& retry) {
   ByteBuffer value;
   value.push_back(static_cast<std::uint8_t>(retry.priority));
   append_u32_le(value, retry.attempts);
-  append_u64_le(value, retry.not_before_ns);
+  append_u64_le(value, retry.failed_at_ns);
+  append_u32_le(value, retry.delay_ms);
   append(value, as_bytes(retry.reason));
   return text(value);
 }
@@ -97,7 +98,8 @@ std::optional<Retry> read_retry(Cursor& in) {
   const std::uint8_t priority = in.u8();
   retry.priority = static_cast<Priority>(priority);
   retry.attempts = in.u32_le();
-  retry.not_before_ns = in.u64_le();
+  retry.failed_at_ns = in.u64_le();
+  retry.delay_ms = in.u32_le();
   retry.reason = as_text(in.take(in.remaining()));
   if (!in.ok() || priority >= kPriorityCount) return std::nullopt;
   return retry;

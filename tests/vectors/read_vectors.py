@@ -341,8 +341,8 @@ RECORDS = {
     6: ("start", "<16sQ", ["boot", "wall_ns"]),
     7: ("gap", "<QQ", ["first", "last"]),
     11: ("duplicate", "<16sQQ16s", ["agent", "epoch", "number", "id"]),
-    12: ("retry", "<16s16sQBIQH", ["agent", "channel", "position", "priority", "attempts",
-                                   "not_before_ns", "reason"]),
+    12: ("retry", "<16s16sQBIQIH", ["agent", "channel", "position", "priority", "attempts",
+                                    "failed_at_ns", "delay_ms", "reason"]),
     14: ("dead_dropped", "<16sQ", ["agent", "dead"]),
 }
 DEAD = "<16s16sQIQH"

@@ -316,7 +316,8 @@ Json fields_of(const RetryRecord& r) {
           {"position", r.position.value},
           {"priority", static_cast<unsigned>(r.priority)},
           {"attempts", r.attempts},
-          {"not_before_ns", r.not_before_ns},
+          {"failed_at_ns", r.failed_at_ns},
+          {"delay_ms", r.delay_ms},
           {"reason", r.reason}};
 }
 

@@ -162,7 +162,7 @@ void write_invalid_records(VectorFile& file) {
         {"a skip", recorded(SkippedRecord{{id<AgentId>(1), 1}, 1})},
         {"a duplicate", recorded(DuplicateRecord{{id<AgentId>(1), 1}, 1, id<EnvelopeId>(1)})},
         {"a retry", recorded(RetryRecord{id<AgentId>(1), id<ChannelId>(1), Position{1},
-                                         Priority::kNormal, 1, 1, "x"})},
+                                         Priority::kNormal, 1, 1, 1, "x"})},
         {"a dropped dead letter", recorded(DeadDroppedRecord{id<AgentId>(1), Sequence{1}})},
         {"a segment", recorded(SegmentRecord{Sequence{1}, SegmentState::kOpen})},
         {"a start", recorded(StartRecord{id<BootId>(1), 1})},

@@ -210,9 +210,10 @@ void write_records(VectorFile& file) {
   file.valid("skipped", "record", recorded(SkippedRecord{{id<AgentId>(0x20), 77}, 6}));
   file.valid("duplicate", "record",
              recorded(DuplicateRecord{{id<AgentId>(0x20), 77}, 7, id<EnvelopeId>(0x30)}));
-  file.valid("retry", "record",
-             recorded(RetryRecord{id<AgentId>(0x10), id<ChannelId>(0x10), Position{9},
-                                  Priority::kUrgent, 3, 1'771'000'000'123'456'789, "busy"}));
+  file.valid(
+      "retry", "record",
+      recorded(RetryRecord{id<AgentId>(0x10), id<ChannelId>(0x10), Position{9}, Priority::kUrgent,
+                           3, 1'771'000'000'123'456'789, 60'000, "busy"}));
   file.valid("dead letter", "record",
              recorded(DeadRecord{id<AgentId>(0x10), id<ChannelId>(0x10), Position{9}, 16,
                                  1'771'000'000'123'456'789, "busy", envelope}));

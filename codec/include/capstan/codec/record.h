@@ -93,14 +93,15 @@ struct DuplicateRecord {
   bool operator==(const DuplicateRecord&) const = default;
 };
 
-/// A delivery has failed; the envelope is delivered again, not before a moment.
+/// A delivery has failed; the envelope is delivered again after a while.
 struct RetryRecord {
   AgentId agent;
   ChannelId channel;
   Position position;
   Priority priority = Priority::kNormal;
-  std::uint32_t attempts = 0;       ///< That have failed.
-  std::uint64_t not_before_ns = 0;  ///< Wall clock.
+  std::uint32_t attempts = 0;      ///< That have failed.
+  std::uint64_t failed_at_ns = 0;  ///< Wall clock.
+  std::uint32_t delay_ms = 0;      ///< From then on.
   std::string reason;
   bool operator==(const RetryRecord&) const = default;
 };

@@ -41,8 +41,9 @@ struct Mailbox;
 /// A delivery that has failed and is to be tried again.
 struct Retry {
   Priority priority = Priority::kNormal;
-  std::uint32_t attempts = 0;       ///< That have failed.
-  std::uint64_t not_before_ns = 0;  ///< Wall clock.
+  std::uint32_t attempts = 0;      ///< That have failed.
+  std::uint64_t failed_at_ns = 0;  ///< Wall clock.
+  std::uint32_t delay_ms = 0;      ///< From then on.
   std::string reason;
 };
 
