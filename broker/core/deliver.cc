@@ -5,6 +5,7 @@
 
 #include "capstan/base/check.h"
 #include "capstan/codec/envelope.h"
+#include "lanes.h"
 #include "stages.h"
 
 namespace capstan {
@@ -30,28 +31,6 @@ bool has_credit(const Session& session) {
   return session.next_delivery <= session.credit_until &&
          (session.in_flight_bytes < session.credit_bytes || session.in_flight.empty()) &&
          session.connection->unacknowledged_bytes < kConnectionBytesMax;
-}
-
-/// The run that holds the lane's next position or, when that was settled, the first above it.
-MailRuns::const_iterator first_run(const Session& session, std::size_t lane) {
-  const MailRuns& runs = session.inbox->mailbox->lanes[lane];
-  return std::lower_bound(
-      runs.begin(), runs.end(), session.lanes[lane].next,
-      [](const MailRun& run, Position position) { return run.last() < position; });
-}
-
-/// The next durable run of the most urgent lane that has one.
-struct NextRun {
-  std::size_t lane = 0;
-  const MailRun* run = nullptr;
-};
-NextRun next_run(const Core& core, const Session& session) {
-  for (std::size_t lane = kPriorityCount; lane-- > 0;) {
-    const auto at = first_run(session, lane);
-    if (at == session.inbox->mailbox->lanes[lane].end() || at->block > core.committed) continue;
-    return {lane, &*at};
-  }
-  return {};
 }
 
 SharedBlock resident_block(Core& core, Session& session, Sequence base) {
@@ -113,33 +92,6 @@ void notify(Core& core, Session& session, const EnvelopeRecord& record, const En
   if (again) ++core.counters.redelivered;
 }
 
-/// The next envelope of the lane in the block that its scan stands in, up to `run_last`; the lane is
-/// past it then.
-std::optional<std::pair<Sequence, EnvelopeRecord>> next_in_block(Session& session, std::size_t lane,
-                                                                 Position run_last) {
-  LaneCursor& cursor = session.lanes[lane];
-  RecordReader reader(*cursor.block, cursor.offset, cursor.sequence);
-  while (cursor.next <= run_last) {
-    const auto record = reader.next();
-    if (!record) {
-      // The index says that the run stands here, the block says otherwise: never wait for it.
-      cursor.next = run_last.plus(1);
-      break;
-    }
-    cursor.offset = record->end_offset;
-    cursor.sequence = record->sequence.plus(1);
-    if (record->type != RecordType::kEnvelope || record->priority != lane) continue;
-    const auto envelope = decode_envelope_record(*record);
-    if (!envelope || envelope->envelope.size() < kEnvelopeHeadBytes) continue;
-    // Position first: it differs almost always when the channel does.
-    if (envelope->position < cursor.next || envelope->position > run_last) continue;
-    if (stamped_channel(envelope->envelope) != mailbox_of(session.agent)) continue;
-    cursor.next = envelope->position.plus(1);
-    return {{record->sequence, *envelope}};
-  }
-  return std::nullopt;
-}
-
 /// Failed before: it has its own time and way.
 bool is_retried(const Inbox& inbox, Position position) {
   const auto& retries = inbox.mailbox->retries;
@@ -173,27 +125,15 @@ std::uint64_t deliver_block(Core& core, Session& session, std::size_t lane,
   return bytes;
 }
 
-/// The envelope at `position` of the agent's mailbox, which the index places in this block.
-std::optional<EnvelopeRecord> find_in_block(const Block& block, AgentId agent, Position position) {
-  RecordReader reader(block);
-  while (const auto record = reader.next()) {
-    if (record->type != RecordType::kEnvelope) continue;
-    const auto envelope = decode_envelope_record(*record);
-    if (!envelope || envelope->position != position) continue;
-    if (envelope->envelope.size() < kEnvelopeHeadBytes) continue;
-    if (stamped_channel(envelope->envelope) == mailbox_of(agent)) return envelope;
-  }
-  return std::nullopt;
-}
-
-/// Delivers or buries the failed delivery whose turn it is. False: it has to wait, for its block or
-/// for those that are in flight.
-bool deliver_retry(Core& core, Session& session, Position position) {
+/// Delivers or buries the failed delivery whose turn it is; returns the bytes handed out. Empty: it
+/// has to wait, for its block or for those that are in flight.
+std::optional<std::uint64_t> deliver_retry(Core& core, Session& session, Position position) {
   Inbox& inbox = *session.inbox;
   const Retry retry = inbox.mailbox->retries.at(position);
   const Sequence base = find_run(inbox, retry.priority, position)->block;
   const bool dead = is_dead(core, retry.attempts);
-  if (!dead && retry.attempts >= kAttemptsToGoAlone && session.in_flight_bytes > 0) return false;
+  if (!dead && retry.attempts >= kAttemptsToGoAlone && session.in_flight_bytes > 0)
+    return std::nullopt;
   const SharedBlock block = resident_block(core, session, base);
   if (block == nullptr) {
     session.reading = true;
@@ -202,17 +142,17 @@ bool deliver_retry(Core& core, Session& session, Position position) {
     } else {
       request_blocks(core, session.agent, ReadPurpose::kDeliver, {base});
     }
-    return false;
+    return std::nullopt;
   }
   inbox.retry_due.erase(inbox.retry_due.begin());
   const auto record = find_in_block(*block, session.agent, position);
-  if (!record) return true;  // The index says otherwise than the block: never wait for it.
+  if (!record) return 0;  // The index says otherwise than the block: never wait for it.
   if (dead) {
     bury(core, inbox, position, retry, record->envelope);
   } else {
     notify(core, session, *record, stamped_id(record->envelope), retry.attempts);
   }
-  return true;
+  return record->envelope.size();
 }
 
 enum class Outcome { kDone, kTurnOver };
@@ -220,9 +160,16 @@ enum class Outcome { kDone, kTurnOver };
 /// Delivers until credit, mail, resident blocks or the turn's share end.
 Outcome deliver_session(Core& core, Session& session, std::uint64_t& turn_bytes) {
   std::uint64_t session_bytes = 0;
+  const auto handed_out = [&](std::uint64_t bytes) {
+    session_bytes += bytes;
+    turn_bytes += bytes;
+  };
   while (has_credit(session)) {
+    if (session_bytes >= kSessionTurnBytesMax) return Outcome::kTurnOver;
     if (const auto position = next_retry(core, *session.inbox)) {
-      if (!deliver_retry(core, session, *position)) return Outcome::kDone;
+      const auto bytes = deliver_retry(core, session, *position);
+      if (!bytes) return Outcome::kDone;
+      handed_out(*bytes);
       continue;
     }
     if (session.inbox->mailbox->retries.size() >= kRetriesPerInboxMax) break;
@@ -238,10 +185,7 @@ Outcome deliver_session(Core& core, Session& session, std::uint64_t& turn_bytes)
       request_read(core, session, lane);
       break;
     }
-    const std::uint64_t bytes = deliver_block(core, session, lane, block, *run);
-    session_bytes += bytes;
-    turn_bytes += bytes;
-    if (session_bytes >= kSessionTurnBytesMax) return Outcome::kTurnOver;
+    handed_out(deliver_block(core, session, lane, block, *run));
   }
   if (!has_credit(session)) session.read_ahead.clear();
   return Outcome::kDone;
@@ -288,14 +232,6 @@ bool is_settled(const Inbox& inbox, Position position) {
   return std::any_of(inbox.unsaved.begin(), inbox.unsaved.end(), [&](const Interval& interval) {
     return interval.first <= position && position <= interval.last;
   });
-}
-
-const MailRun* find_run(const Inbox& inbox, Priority priority, Position position) {
-  const MailRuns& runs = inbox.mailbox->lanes[static_cast<std::size_t>(priority)];
-  const auto at =
-      std::lower_bound(runs.begin(), runs.end(), position,
-                       [](const MailRun& run, Position wanted) { return run.last() < wanted; });
-  return at != runs.end() && at->first <= position ? &*at : nullptr;
 }
 
 bool reads_are_full(const Core& core) { return core.reads.size() >= kReadsInFlightMax; }

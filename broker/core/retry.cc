@@ -1,8 +1,9 @@
 // Deliveries that have failed: they come again after a while, or become dead letters.
-// PROTOCOL.md §6.9.
+// PROTOCOL.md §6.13.
 #include <algorithm>
 
 #include "capstan/codec/envelope.h"
+#include "lanes.h"
 #include "stages.h"
 
 namespace capstan {

@@ -42,8 +42,6 @@ void take_read(Core& core, const ReadDone& done);
 /// Whether so many reads are under way that another one has to wait.
 [[nodiscard]] bool reads_are_full(const Core& core);
 void request_blocks(Core& core, AgentId agent, ReadPurpose purpose, std::vector<Sequence> bases);
-/// The run that holds `position`; null when there is none.
-[[nodiscard]] const MailRun* find_run(const Inbox& inbox, Priority priority, Position position);
 /// Settled, or acknowledged and about to be.
 [[nodiscard]] bool is_settled(const Inbox& inbox, Position position);
 
@@ -102,7 +100,7 @@ void expire(Core& core);
 void take_expiry_read(Core& core, AgentId agent, Sequence base, const ReadDone& done);
 
 // notice.cc
-/// Tells a sender what became of its envelopes, by mail from the hub. PROTOCOL.md §6.13.
+/// Tells a sender what became of its envelopes, by mail from the hub. PROTOCOL.md §6.14.
 void notify_sender(Core& core, AgentId sender, const ChannelId& channel, std::string_view event,
                    const std::vector<EnvelopeId>& ids, const std::string& reason);
 

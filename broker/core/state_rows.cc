@@ -271,7 +271,7 @@ Status State::load_row(Bytes key, Bytes value) {
         run.expires_s = in.u32_le();
         if (!in.ok() || run.span == 0) return damaged;
         last = run.last();
-        // 'M' sorts before 'R': what is settled is known, and settled runs at the front are not kept.
+        // 'M' sorts before 'R': what is settled is known, and not kept at the front.
         if (!lane.empty() || !is_settled(mailbox, run)) lane.push_back(run);
       }
       if (!in.ok()) return damaged;

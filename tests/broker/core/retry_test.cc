@@ -1,5 +1,5 @@
 // Deliveries that fail come again after a while, alone when they fail often, and die in the end.
-// PROTOCOL.md §6.9.
+// PROTOCOL.md §6.13.
 #include "hub_world.h"
 
 namespace capstan {

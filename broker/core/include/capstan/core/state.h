@@ -68,7 +68,7 @@ struct Mailbox {
   Position next{1};     ///< Position of the next envelope.
   PositionSet settled;  ///< The agent's cursor.
   std::uint64_t pending_bytes = 0;
-  /// Block index, by priority: in each lane ascending, from the first run with an unsettled position.
+  /// Block index, by priority: in each lane ascending, from the first run with unsettled mail on.
   std::array<MailRuns, kPriorityCount> lanes;
   std::map<Position, Retry> retries;  ///< Unsettled positions only.
 

@@ -47,7 +47,7 @@ void send_mixed(World& world) {
 
 const Texts kByPriority{"u1", "u2", "u3", "n1", "n2", "b1", "b2"};
 
-TEST(Priority, WaitingMailComesUrgentFirstAndInOrderWithinEachPriority) {
+TEST(Lanes, WaitingMailComesUrgentFirstAndInOrderWithinEachPriority) {
   World world;
   send_mixed(world);
   Peer& bob = world.connect("bob");
@@ -55,7 +55,7 @@ TEST(Priority, WaitingMailComesUrgentFirstAndInOrderWithinEachPriority) {
   EXPECT_EQ(bob.take_texts(), kByPriority);
 }
 
-TEST(Priority, TheOrderIsTheSameFromDiskAfterARestart) {
+TEST(Lanes, TheOrderIsTheSameFromDiskAfterARestart) {
   HubConfig config = core_test::quiet_config();
   config.resident_blocks_bytes = 1;
   World world(config);
@@ -67,7 +67,7 @@ TEST(Priority, TheOrderIsTheSameFromDiskAfterARestart) {
   EXPECT_EQ(bob.take_texts(), kByPriority);
 }
 
-TEST(Priority, UrgentMailOvertakesWhatCreditHeldBack) {
+TEST(Lanes, UrgentMailOvertakesWhatCreditHeldBack) {
   World world;
   send_mixed(world);
   Peer& bob = world.connect("bob");
@@ -79,7 +79,7 @@ TEST(Priority, UrgentMailOvertakesWhatCreditHeldBack) {
   EXPECT_EQ(bob.take_texts(), (Texts{"n2", "b1"}));
 }
 
-TEST(Priority, WhatWasSentBeforeIsMarkedInItsOwnPriorityOnly) {
+TEST(Lanes, WhatWasSentBeforeIsMarkedInItsOwnPriorityOnly) {
   World world;
   Sender alice(world);
   alice.send(Priority::kNormal, "n1");
@@ -93,7 +93,7 @@ TEST(Priority, WhatWasSentBeforeIsMarkedInItsOwnPriorityOnly) {
   for (const auto& notified : bob.take<Notified>()) EXPECT_EQ(notified.attempt, 1U);
 }
 
-TEST(Priority, AnAcknowledgementUpToADeliveryCoversWhatWasSentAndNothingElse) {
+TEST(Lanes, AnAcknowledgementUpToADeliveryCoversWhatWasSentAndNothingElse) {
   World world;
   send_mixed(world);
   Peer& bob = world.connect("bob");
@@ -113,7 +113,7 @@ TEST(Priority, AnAcknowledgementUpToADeliveryCoversWhatWasSentAndNothingElse) {
 }
 
 // Goal: the index of each priority is let go of when its mail is settled, whatever else waits.
-TEST(Priority, ABackgroundEnvelopeThatWaitsKeepsNoUrgentRuns) {
+TEST(Lanes, ABackgroundEnvelopeThatWaitsKeepsNoUrgentRuns) {
   World world;
   Sender alice(world);
   alice.send(Priority::kBackground, "b1");

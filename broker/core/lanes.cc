@@ -1,0 +1,70 @@
+#include "lanes.h"
+
+#include <algorithm>
+
+#include "capstan/codec/envelope.h"
+
+namespace capstan {
+
+MailRuns::const_iterator first_run(const Session& session, std::size_t lane) {
+  const MailRuns& runs = session.inbox->mailbox->lanes[lane];
+  return std::lower_bound(
+      runs.begin(), runs.end(), session.lanes[lane].next,
+      [](const MailRun& run, Position position) { return run.last() < position; });
+}
+
+NextRun next_run(const Core& core, const Session& session) {
+  for (std::size_t lane = kPriorityCount; lane-- > 0;) {
+    const auto at = first_run(session, lane);
+    if (at == session.inbox->mailbox->lanes[lane].end() || at->block > core.committed) continue;
+    return {lane, &*at};
+  }
+  return {};
+}
+
+const MailRun* find_run(const Inbox& inbox, Priority priority, Position position) {
+  const MailRuns& runs = inbox.mailbox->lanes[static_cast<std::size_t>(priority)];
+  const auto at =
+      std::lower_bound(runs.begin(), runs.end(), position,
+                       [](const MailRun& run, Position wanted) { return run.last() < wanted; });
+  return at != runs.end() && at->first <= position ? &*at : nullptr;
+}
+
+std::optional<std::pair<Sequence, EnvelopeRecord>> next_in_block(Session& session, std::size_t lane,
+                                                                 Position run_last) {
+  LaneCursor& cursor = session.lanes[lane];
+  RecordReader reader(*cursor.block, cursor.offset, cursor.sequence);
+  while (cursor.next <= run_last) {
+    const auto record = reader.next();
+    if (!record) {
+      // The index says that the run stands here, the block says otherwise: never wait for it.
+      cursor.next = run_last.plus(1);
+      break;
+    }
+    cursor.offset = record->end_offset;
+    cursor.sequence = record->sequence.plus(1);
+    if (record->type != RecordType::kEnvelope || record->priority != lane) continue;
+    const auto envelope = decode_envelope_record(*record);
+    if (!envelope || envelope->envelope.size() < kEnvelopeHeadBytes) continue;
+    // Position first: it differs almost always when the channel does.
+    if (envelope->position < cursor.next || envelope->position > run_last) continue;
+    if (stamped_channel(envelope->envelope) != mailbox_of(session.agent)) continue;
+    cursor.next = envelope->position.plus(1);
+    return {{record->sequence, *envelope}};
+  }
+  return std::nullopt;
+}
+
+std::optional<EnvelopeRecord> find_in_block(const Block& block, AgentId agent, Position position) {
+  RecordReader reader(block);
+  while (const auto record = reader.next()) {
+    if (record->type != RecordType::kEnvelope) continue;
+    const auto envelope = decode_envelope_record(*record);
+    if (!envelope || envelope->position != position) continue;
+    if (envelope->envelope.size() < kEnvelopeHeadBytes) continue;
+    if (stamped_channel(envelope->envelope) == mailbox_of(agent)) return envelope;
+  }
+  return std::nullopt;
+}
+
+}  // namespace capstan
