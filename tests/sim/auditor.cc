@@ -15,8 +15,8 @@ AgentId Auditor::id_of(std::size_t agent) const {
   return ledger_.agent_id(plan_.agents[agent]).value_or(AgentId{});
 }
 
-Tag Auditor::posted(std::size_t sender, std::size_t to, Stream stream) {
-  posts_.push_back({sender, to, stream, Fate::kOpen, false});
+Tag Auditor::posted(std::size_t sender, std::size_t to, Stream stream, const std::string& key) {
+  posts_.push_back({sender, to, stream, key, Fate::kOpen, false, false});
   ++open_posts_;
   counts_.add(Count::kPosted);
   return posts_.size();
@@ -31,7 +31,14 @@ void Auditor::accepted(Tag tag, const EnvelopeId& id) {
   counts_.add(Count::kAccepted);
   const Stored* stored = ledger_.find(id);
   if (stored == nullptr) return violated(name + " is accepted as " + id.hex() + ", not on disk");
-  if (stored->tag != tag) violated(name + " is accepted with another one's id " + id.hex());
+  if (stored->tag == tag) return;
+  const Post* first = stored->tag && *stored->tag <= posts_.size() && *stored->tag > 0
+                          ? &posts_[*stored->tag - 1]
+                          : nullptr;
+  post.repeats = first != nullptr && !post.key.empty() && first->key == post.key &&
+                 first->sender == post.sender;
+  if (!post.repeats) return violated(name + " is accepted with another one's id " + id.hex());
+  counts_.add(Count::kRepeats);
 }
 
 void Auditor::refused(Tag tag, const Error& error) {
@@ -53,6 +60,38 @@ void Auditor::abandoned(Tag tag) {
   --open_posts_;
 }
 
+void Auditor::given_back(Stream stream, Position position) {
+  shown_[stream].erase(position.value);
+  counts_.add(Count::kNacked);
+}
+
+/// Mail that later mail of its priority may be shown before: it is gone, or has a time of its own.
+bool Auditor::may_be_passed(const Stored& mail) const {
+  return mail.shown || mail.settled || mail.failed > 0 || mail.expires_s != 0 ||
+         plan_.hub.ack_wait_ms != 0;
+}
+
+void Auditor::check_order(std::size_t agent, Box& box, std::uint64_t position) {
+  Stored& stored = box.mail[position - 1];
+  std::size_t& passed = box.shown_up_to[stored.priority];
+  stored.shown = true;
+  bool overtakes = false;
+  bool floor = true;
+  for (std::size_t i = passed; i + 1 < position; ++i) {
+    const Stored& before = box.mail[i];
+    if (before.priority != stored.priority) {
+      overtakes = overtakes || (before.priority < stored.priority && !may_be_passed(before));
+    } else if (!may_be_passed(before) && agent != plan_.hostile_agent()) {
+      return violated(plan_.agents[agent] + "'s position " + std::to_string(position) +
+                      " is shown before position " + std::to_string(i + 1));
+    } else if (!before.shown && !before.settled) {
+      floor = false;
+    }
+    if (floor) passed = i + 1;
+  }
+  if (overtakes) counts_.add(Count::kOvertakings);
+}
+
 void Auditor::delivered(std::size_t agent, Stream stream, const Delivered& delivery) {
   const std::string name =
       plan_.agents[agent] + "'s position " + std::to_string(delivery.position.value);
@@ -68,15 +107,11 @@ void Auditor::delivered(std::size_t agent, Stream stream, const Delivered& deliv
   if (!shown_[stream].insert(position).second) {
     return violated(name + " is shown twice in one client life");
   }
-  if (position <= box->shown_up_to) {
+  if (stored.shown) {
     counts_.add(Count::kShownAgain);
     return;
   }
-  // A hostile receiver acknowledges what no application saw.
-  if (position != box->shown_up_to + 1 && agent != plan_.hostile_agent()) {
-    return violated(name + " is shown before position " + std::to_string(box->shown_up_to + 1));
-  }
-  box->shown_up_to = position;
+  check_order(agent, *box, position);
 }
 
 void Auditor::acknowledged(std::size_t agent, Position position) {
@@ -114,14 +149,15 @@ std::string Auditor::unrest() const {
 void Auditor::finish() {
   if (!at_rest()) return violated("the healed world does not come to rest: " + unrest());
   for (std::size_t i = 0; i < posts_.size(); ++i) {
-    if (posts_[i].fate == Fate::kAccepted && !posts_[i].stored) {
+    if (posts_[i].fate == Fate::kAccepted && !posts_[i].stored && !posts_[i].repeats) {
       return violated("post " + std::to_string(i + 1) + " is accepted and was never stored");
     }
   }
   for (const auto& [channel, box] : ledger_.boxes()) {
     if (channel == mailbox_of(id_of(plan_.hostile_agent()))) continue;
-    if (box.shown_up_to != box.mail.size()) {
-      return violated("mail of " + channel.hex() + " was never shown to an application");
+    for (const Stored& mail : box.mail) {
+      if (mail.shown || (mail.settled && mail.why != SettledWhy::kAcknowledged)) continue;
+      return violated("envelope " + mail.id.hex() + " was never shown to an application");
     }
   }
 }

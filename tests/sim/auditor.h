@@ -41,11 +41,14 @@ class Auditor {
   void violated(std::string what);
 
   // --- What applications do and see.
-  [[nodiscard]] Tag posted(std::size_t sender, std::size_t to, Stream stream);
+  [[nodiscard]] Tag posted(std::size_t sender, std::size_t to, Stream stream,
+                           const std::string& key = {});
   void accepted(Tag tag, const EnvelopeId& id);
   void refused(Tag tag, const Error& error);
   /// The client died: it will never hear about its open posts.
   void abandoned(Tag tag);
+  /// The application could not do it, and said so.
+  void given_back(Stream stream, Position position);
   void delivered(std::size_t agent, Stream stream, const Delivered& delivery);
   void acknowledged(std::size_t agent, Position position);
 
@@ -76,11 +79,16 @@ class Auditor {
     std::size_t sender = 0;
     std::size_t to = 0;
     Stream stream = 0;
+    std::string key;  ///< Idempotency key; empty: none.
     Fate fate = Fate::kOpen;
     bool stored = false;
+    bool repeats = false;  ///< Another post with its key stands for it.
   };
 
   void take_blocks(std::span<const SharedBlock> blocks);
+  [[nodiscard]] bool may_be_passed(const Stored& mail) const;
+  void check_order(std::size_t agent, Box& box, std::uint64_t position);
+  void check_settled(const ChannelId& channel, const Stored& stored, const std::string& name);
   void check_fresh(const ChannelId& channel, Position position);
   void check_state(const State& state);
   void check_series(const State& state);

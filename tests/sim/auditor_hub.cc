@@ -12,8 +12,22 @@ void Auditor::durable(std::span<const SharedBlock> blocks) { take_blocks(blocks)
 
 void Auditor::take_blocks(std::span<const SharedBlock> blocks) {
   for (const SharedBlock& block : blocks) {
+    const std::uint64_t failures = ledger_.failures();
     if (std::string wrong = ledger_.take(*block); !wrong.empty()) return violated("WAL: " + wrong);
+    counts_.add(Count::kFailed, ledger_.failures() - failures);
     for (const auto& [channel, position] : ledger_.fresh()) check_fresh(channel, position);
+  }
+}
+
+void Auditor::check_settled(const ChannelId& channel, const Stored& stored,
+                            const std::string& name) {
+  if (stored.why == SettledWhy::kExpired) return counts_.add(Count::kExpired);
+  if (stored.why == SettledWhy::kDead) {
+    if (stored.failed < plan_.hub.max_deliver) violated(name + " died before its last attempt");
+    return counts_.add(Count::kDead);
+  }
+  if (!stored.acknowledged && channel != mailbox_of(id_of(plan_.hostile_agent()))) {
+    violated(name + " is settled, and its receiver has not acknowledged it");
   }
 }
 
@@ -21,12 +35,8 @@ void Auditor::check_fresh(const ChannelId& channel, Position position) {
   const Stored& stored = ledger_.find_box(channel)->mail[position.value - 1];
   const AgentId mallory = id_of(plan_.hostile_agent());
   const std::string name = "envelope " + stored.id.hex();
-  if (stored.settled) {
-    if (!stored.acknowledged && channel != mailbox_of(mallory)) {
-      violated(name + " is settled, and its receiver has not acknowledged it");
-    }
-    return;
-  }
+  if (stored.settled) return check_settled(channel, stored, name);
+  if (stored.from_hub) return counts_.add(Count::kNotices);
   if (stored.sender == mallory) return;
   if (!stored.tag || *stored.tag == 0 || *stored.tag > posts_.size()) {
     return violated(name + " is stored, and nobody posted it");

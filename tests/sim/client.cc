@@ -195,7 +195,8 @@ void Client::post(Work& work, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     // Not to the hostile agent: nobody promises what it does with its mail.
     const auto to = static_cast<std::size_t>(random_.below(common_.plan.hostile_agent()));
-    const Tag tag = common_.auditor.posted(work.agent, to, work.stream);
+    const Wishes wishes = make_wishes(work.agent);
+    const Tag tag = common_.auditor.posted(work.agent, to, work.stream, wishes.idempotency_key);
     const std::string& name = common_.plan.agents[to];
     const auto id = common_.auditor.ledger().agent_id(name);
     if (!id || random_.one_in(8)) {
@@ -203,11 +204,28 @@ void Client::post(Work& work, std::size_t count) {
     }
     const auto filler = static_cast<std::size_t>(random_.below(common_.plan.payload_bytes_max + 1));
     append_envelope(batch.bytes, id ? mailbox_of(*id) : ChannelId{}, AgentId{},
-                    make_payload(tag, filler));
+                    make_payload(tag, filler), wishes);
     batch.ends.push_back(static_cast<std::uint32_t>(batch.bytes.size()));
     work.tags.push_back(tag);
   }
   engine_->send(work.id, std::move(batch));
+}
+
+Wishes Client::make_wishes(std::size_t agent) {
+  const Plan& plan = common_.plan;
+  const auto happens = [&](std::uint64_t one_in) { return one_in != 0 && random_.one_in(one_in); };
+  Wishes wishes;
+  if (happens(plan.urgent_one_in)) {
+    wishes.priority = random_.one_in(2) ? Priority::kUrgent : Priority::kBackground;
+  }
+  if (happens(plan.ttl_one_in)) {
+    wishes.ttl_seconds = static_cast<std::uint32_t>(random_.below(8));
+  }
+  // Few keys, so that they come again: from this life, an earlier one, or another client.
+  if (happens(plan.key_one_in)) {
+    wishes.idempotency_key = plan.agents[agent] + ':' + std::to_string(random_.below(40));
+  }
+  return wishes;
 }
 
 // A new life has new numbers: the hub cannot know that these are repeats, and the auditor counts
@@ -235,6 +253,13 @@ void Client::give_receipts(Work& work) {
   auto& held = work.held;
   if (held.empty() || work.over) return;
   const auto settle = [&](std::size_t i) {
+    if (!calm_ && common_.plan.nack_one_in != 0 && random_.one_in(common_.plan.nack_one_in)) {
+      common_.auditor.given_back(work.stream, held[i].second);
+      const auto delay_ms = static_cast<std::uint32_t>(random_.below(3) * random_.below(1000));
+      engine_->nack(work.id, held[i].first, delay_ms, "not in the mood");
+      held.erase(held.begin() + static_cast<std::ptrdiff_t>(i));
+      return;
+    }
     common_.auditor.acknowledged(work.agent, held[i].second);
     engine_->acknowledge(work.id, held[i].first, held[i].first);
     held.erase(held.begin() + static_cast<std::ptrdiff_t>(i));

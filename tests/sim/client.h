@@ -58,6 +58,7 @@ class Client final : public Endpoint {
   void plan_wake();
   void plan_post();
   void post(Work& work, std::size_t count);
+  [[nodiscard]] Wishes make_wishes(std::size_t agent);
   void post_again(Work& work);
   void plan_receipt(Work& work);
   void give_receipts(Work& work);

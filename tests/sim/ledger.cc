@@ -1,6 +1,8 @@
 #include "ledger.h"
 
+#include "capstan/base/clock.h"
 #include "capstan/codec/envelope.h"
+#include "capstan/core/state.h"
 #include "trace.h"
 
 namespace capstan::sim {
@@ -14,14 +16,14 @@ std::string Ledger::take(const Block& block) {
              std::to_string(last_.value);
     }
     last_ = record->sequence;
-    if (std::string wrong = take_record(*record); !wrong.empty()) {
+    if (std::string wrong = take_record(*record, block.time_last_ns); !wrong.empty()) {
       return "record " + std::to_string(last_.value) + ": " + wrong;
     }
   }
   return reader.at_end() ? "" : "a record is longer than its block";
 }
 
-std::string Ledger::take_record(const RecordView& record) {
+std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns) {
   switch (record.type) {
     case RecordType::kEnvelope:
       return take_envelope(record);
@@ -35,11 +37,25 @@ std::string Ledger::take_record(const RecordView& record) {
     }
     case RecordType::kSettled: {
       const auto settled = decode_settled_record(record.payload);
-      return settled ? take_settled(*settled) : "not a settlement";
+      return settled ? take_settled(*settled, wall_ns) : "not a settlement";
     }
     case RecordType::kSkipped: {
       const auto skipped = decode_skipped_record(record.payload);
       return skipped ? take_number(skipped->producer, skipped->number, {}) : "not a skip";
+    }
+    case RecordType::kDuplicate: {
+      const auto duplicate = decode_duplicate_record(record.payload);
+      if (!duplicate) return "not a duplicate";
+      if (find(duplicate->id) == nullptr) return "a duplicate of what is not stored";
+      return take_number(duplicate->producer, duplicate->number, duplicate->id);
+    }
+    case RecordType::kRetry: {
+      const auto retry = decode_retry_record(record.payload);
+      return retry ? take_retry(*retry) : "not a retry";
+    }
+    case RecordType::kDead: {
+      const auto dead = decode_dead_record(record.payload);
+      return dead ? take_dead(*dead) : "not a dead letter";
     }
     case RecordType::kGap:
       return "a gap on a sound disk";
@@ -63,13 +79,59 @@ std::string Ledger::take_envelope(const RecordView& record) {
   if (id <= last_id_) return "id " + id.hex() + " does not grow above " + last_id_.hex();
   if (id.sequence() != record.sequence) return "the id does not name its sequence";
   last_id_ = id;
-  box->mail.push_back({id, view->sender_id(), tag_of(view->event_data()), hash_of(stored->envelope),
-                       stored->envelope.size(), false, false});
+  if (stored->priority != view->priority())
+    return "the record has another priority than the envelope";
+  Stored mail;
+  mail.id = id;
+  mail.sender = view->sender_id();
+  mail.tag = tag_of(view->event_data());
+  mail.hash = hash_of(stored->envelope);
+  mail.bytes = stored->envelope.size();
+  mail.priority = static_cast<std::uint8_t>(view->priority());
+  mail.expires_s = expiry_of(view->created_at_ns(), view->ttl_seconds());
+  mail.from_hub = view->sender_id().is_zero();
+  box->mail.push_back(mail);
   box->pending_bytes += stored->envelope.size();
   const std::pair place{view->channel_id(), stored->position};
   by_sequence_.emplace(record.sequence.value, place);
   fresh_.push_back(place);
+  if (mail.from_hub) return stored->epoch == 0 ? "" : "a notice has a number";
+  if (std::string wrong = take_key(*view, id); !wrong.empty()) return wrong;
   return take_number({view->sender_id(), stored->epoch}, stored->number, id);
+}
+
+std::string Ledger::take_key(const EnvelopeView& envelope, const EnvelopeId& id) {
+  if (envelope.idempotency_key().empty()) return {};
+  const std::string key(as_text(envelope.idempotency_key()));
+  EnvelopeId& last = keys_[{envelope.sender_id(), key}];
+  const bool known = !last.is_zero() && last.clock_ns() + kKeyWindowNs >= id.clock_ns();
+  last = id;
+  return known ? "key " + key + " is stored twice within its hour" : "";
+}
+
+Stored* Ledger::find_mail(const ChannelId& channel, Position position) {
+  Box* box = find_box(channel);
+  if (box == nullptr || position.value == 0 || position.value > box->mail.size()) return nullptr;
+  return &box->mail[position.value - 1];
+}
+
+std::string Ledger::take_retry(const RetryRecord& record) {
+  Stored* mail = find_mail(record.channel, record.position);
+  if (mail == nullptr) return "a retry of what is not stored";
+  if (mail->settled) return "a retry of what is settled";
+  if (record.attempts != mail->failed + 1) return "an attempt is missing or counted twice";
+  mail->failed = record.attempts;
+  ++failures_;
+  return {};
+}
+
+std::string Ledger::take_dead(const DeadRecord& record) {
+  const Stored* mail = find_mail(record.channel, record.position);
+  if (mail == nullptr || mail->settled) return "a dead letter of what does not wait";
+  if (hash_of(record.envelope) != mail->hash) return "a dead letter is no copy";
+  if (record.attempts != mail->failed) return "a dead letter counts other attempts than the WAL";
+  dead_.insert({record.channel, record.position});
+  return {};
 }
 
 std::string Ledger::take_number(const ProducerId& producer, std::uint64_t number,
@@ -83,16 +145,24 @@ std::string Ledger::take_number(const ProducerId& producer, std::uint64_t number
   return {};
 }
 
-std::string Ledger::take_settled(const SettledRecord& record) {
+std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall_ns) {
   Box* box = find_box(record.channel);
   if (box == nullptr) return "a settlement for no mailbox";
-  if (record.why != SettledWhy::kAcknowledged) return "settled by a gap on a sound disk";
+  if (record.why == SettledWhy::kGap) return "settled by a gap on a sound disk";
   for (const Interval& interval : record.intervals) {
     for (std::uint64_t p = interval.first.value; p <= interval.last.value; ++p) {
       if (p == 0 || p > box->mail.size()) return "a settlement of what is not stored";
       Stored& mail = box->mail[p - 1];
       if (mail.settled) return "position " + std::to_string(p) + " is settled twice";
+      if (record.why == SettledWhy::kExpired &&
+          (mail.expires_s == 0 || mail.expires_s > wall_ns / kNsPerSecond)) {
+        return "position " + std::to_string(p) + " expires before its time";
+      }
+      if (record.why == SettledWhy::kDead && dead_.count({record.channel, Position{p}}) == 0) {
+        return "position " + std::to_string(p) + " died without a dead letter";
+      }
       mail.settled = true;
+      mail.why = record.why;
       ++box->settled_count;
       box->pending_bytes -= mail.bytes;
       fresh_.emplace_back(record.channel, Position{p});

@@ -1,6 +1,7 @@
 // The auditor's own reading of the WAL: what is durable, independent of the hub's fold.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -22,8 +23,14 @@ struct Stored {
   std::optional<Tag> tag;
   std::uint64_t hash = 0;  ///< Of the whole stamped envelope.
   std::uint64_t bytes = 0;
+  std::uint8_t priority = 0;
+  std::uint32_t expires_s = 0;  ///< Second since 1970; 0: never.
+  std::uint32_t failed = 0;     ///< Attempts that the WAL knows of.
+  bool from_hub = false;        ///< A notice.
   bool settled = false;
+  SettledWhy why = SettledWhy::kAcknowledged;
   bool acknowledged = false;  ///< By the application; set by the auditor.
+  bool shown = false;         ///< To an application; the auditor's.
 };
 
 struct Box {
@@ -31,7 +38,8 @@ struct Box {
   std::uint64_t settled_count = 0;
   std::uint64_t settled_floor = 0;
   std::uint64_t pending_bytes = 0;
-  std::uint64_t shown_up_to = 0;  ///< Highest position that an application saw; the auditor's.
+  /// By priority: all before this index was shown, or needs not be; the auditor's.
+  std::array<std::size_t, kPriorityCount> shown_up_to{};
 };
 
 /// Numbers of one client life.
@@ -53,14 +61,20 @@ class Ledger {
   [[nodiscard]] const Series* find_series(const ProducerId& producer) const;
   /// The stored envelope with this id; null when there is none.
   [[nodiscard]] const Stored* find(const EnvelopeId& id) const;
+  /// Deliveries that the WAL calls failed.
+  [[nodiscard]] std::uint64_t failures() const { return failures_; }
   [[nodiscard]] std::optional<AgentId> agent_id(const std::string& name) const;
   /// The envelopes that the last take() stored: channel and position.
   [[nodiscard]] const std::vector<std::pair<ChannelId, Position>>& fresh() const { return fresh_; }
 
  private:
-  [[nodiscard]] std::string take_record(const RecordView& record);
+  [[nodiscard]] std::string take_record(const RecordView& record, std::uint64_t wall_ns);
   [[nodiscard]] std::string take_envelope(const RecordView& record);
-  [[nodiscard]] std::string take_settled(const SettledRecord& record);
+  [[nodiscard]] std::string take_settled(const SettledRecord& record, std::uint64_t wall_ns);
+  [[nodiscard]] std::string take_retry(const RetryRecord& record);
+  [[nodiscard]] std::string take_dead(const DeadRecord& record);
+  [[nodiscard]] std::string take_key(const EnvelopeView& envelope, const EnvelopeId& id);
+  [[nodiscard]] Stored* find_mail(const ChannelId& channel, Position position);
   [[nodiscard]] std::string take_number(const ProducerId& producer, std::uint64_t number,
                                         const EnvelopeId& id);
 
@@ -69,6 +83,9 @@ class Ledger {
   std::map<std::string, AgentRecord> agents_;
   std::map<ChannelId, Box> boxes_;
   std::map<ProducerId, Series> series_;
+  std::map<std::pair<AgentId, std::string>, EnvelopeId> keys_;
+  std::set<std::pair<ChannelId, Position>> dead_;
+  std::uint64_t failures_ = 0;
   std::unordered_map<std::uint64_t, std::pair<ChannelId, Position>> by_sequence_;
   std::vector<std::pair<ChannelId, Position>> fresh_;
 };

@@ -26,11 +26,14 @@ std::optional<Tag> tag_of(Bytes payload) {
 }
 
 void append_envelope(ByteBuffer& to, const ChannelId& channel, const AgentId& sender,
-                     const ByteBuffer& payload) {
+                     const ByteBuffer& payload, const Wishes& wishes) {
   Envelope envelope;
   envelope.channel_id = channel;
   envelope.sender_id = sender;
   envelope.event_data = payload;
+  envelope.priority = wishes.priority;
+  envelope.ttl_seconds = wishes.ttl_seconds;
+  if (!wishes.idempotency_key.empty()) envelope.idempotency_key = wishes.idempotency_key;
   encode_envelope(envelope, to);
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "capstan/codec/envelope.h"
 
@@ -18,7 +19,14 @@ using Tag = std::uint64_t;
 [[nodiscard]] std::optional<Tag> tag_of(Bytes payload);
 
 /// A compact envelope for `channel`; a zero `sender` is filled in by the hub.
+/// What a post asks for beside its way.
+struct Wishes {
+  Priority priority = Priority::kNormal;
+  std::optional<std::uint32_t> ttl_seconds;
+  std::string idempotency_key;  ///< Empty: none.
+};
+
 void append_envelope(ByteBuffer& to, const ChannelId& channel, const AgentId& sender,
-                     const ByteBuffer& payload);
+                     const ByteBuffer& payload, const Wishes& wishes = {});
 
 }  // namespace capstan::sim

@@ -76,6 +76,13 @@ Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie) {
   plan.fault_interval_ns = between(random, 20, 400) * kNsPerMs;
   plan.hub_fault_interval_ns = between(random, 300, 3000) * kNsPerMs;
   plan.hostile = random.one_in(2);
+  plan.urgent_one_in = random.one_in(2) ? by_size(random, 2, 16) : 0;
+  plan.ttl_one_in = random.one_in(3) ? by_size(random, 2, 16) : 0;
+  plan.key_one_in = random.one_in(3) ? by_size(random, 2, 16) : 0;
+  plan.nack_one_in = random.one_in(3) ? by_size(random, 4, 64) : 0;
+  plan.hub.max_deliver = static_cast<std::uint32_t>(by_size(random, 1, 16));
+  if (random.one_in(6))
+    plan.hub.ack_wait_ms = static_cast<std::uint32_t>(by_size(random, 500, 4000));
   return plan;
 }
 

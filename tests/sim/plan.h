@@ -40,6 +40,11 @@ struct Plan {
   std::size_t payload_bytes_max = 0;
   std::uint64_t fault_interval_ns = 0;
   std::uint64_t hub_fault_interval_ns = 0;
+  // One in so many posts or deliveries; 0: none.
+  std::uint64_t urgent_one_in = 0;  ///< Or background.
+  std::uint64_t ttl_one_in = 0;
+  std::uint64_t key_one_in = 0;
+  std::uint64_t nack_one_in = 0;
   bool hostile = false;
 
   [[nodiscard]] std::size_t hostile_agent() const { return agents.size() - 1; }
