@@ -134,5 +134,87 @@ TEST(Receiving, DeliveriesMaxHoldsAcrossAReconnect) {
   EXPECT_EQ(c.heard.receipts.back().credit_until, 5U);
 }
 
+TEST(Receiving, ANackNamesTheHubsNumberAndItsReasonAndFreesCredit) {
+  Conversation c;
+  const SessionId s = c.receiver(10);
+  c.open_and_admit();
+  c.notify(s, 1, 5);
+  c.notify(s, 2, 6);
+  c.engine().nack(s, 1, 1500, "busy");
+  c.turn();
+  ASSERT_EQ(c.heard.receipts.size(), 2U);
+  EXPECT_EQ(c.heard.receipts[0].kind, ReceiptKind::kNack);
+  EXPECT_EQ(c.heard.receipts[0].delivery, 1U);
+  EXPECT_EQ(c.heard.receipts[0].delay_ms, 1500U);
+  EXPECT_EQ(c.heard.receipts[0].credit_until, 11U);
+  c.heard.receipts.clear();
+  c.acknowledge(s, 2, 2);
+  ASSERT_EQ(c.heard.receipts.size(), 1U);
+  EXPECT_EQ(c.heard.receipts[0].kind, ReceiptKind::kAckUpTo);
+  EXPECT_EQ(c.heard.receipts[0].delivery, 2U);
+}
+
+TEST(Receiving, WhatWasGivenBackIsShownAgainAsANewDelivery) {
+  Conversation c;
+  const SessionId s = c.receiver();
+  c.open_and_admit();
+  c.notify(s, 1, 5);
+  c.engine().nack(s, 1, 0, "busy");
+  c.turn();
+  EXPECT_EQ(c.take<Delivered>().size(), 1U);
+  c.notify(s, 2, 5, 2);
+  const auto again = c.take<Delivered>();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].delivery, 2U);
+  EXPECT_EQ(again[0].attempt, 2U);
+  c.acknowledge(s, 1, 2);
+  EXPECT_EQ(c.heard.receipts.back().delivery, 2U);
+}
+
+// Goal: a nack that the hub never heard changes nothing but that the envelope is shown once more.
+TEST(Receiving, ANackBetweenTwoConnectionsHoldsWhenTheEnvelopeComesAgain) {
+  Conversation c;
+  const SessionId s = c.receiver();
+  c.open_and_admit();
+  c.notify(s, 1, 5);
+  EXPECT_EQ(c.take<Delivered>().size(), 1U);
+  c.lose();
+  c.engine().nack(s, 1, 0, "busy");
+  c.turn();
+  c.open_and_admit();
+  c.heard.receipts.clear();
+  c.notify(s, 1, 5, 2);
+  EXPECT_EQ(c.take<Delivered>().size(), 1U);
+  EXPECT_TRUE(c.heard.receipts.empty());
+}
+
+TEST(Receiving, WorkingNamesTheDeliveryAndSettlesNothing) {
+  Conversation c;
+  const SessionId s = c.receiver();
+  c.open_and_admit();
+  c.notify(s, 1, 5);
+  c.engine().working(s, 1);
+  c.turn();
+  ASSERT_EQ(c.heard.receipts.size(), 1U);
+  EXPECT_EQ(c.heard.receipts[0].kind, ReceiptKind::kWorking);
+  EXPECT_EQ(c.heard.receipts[0].delivery, 1U);
+  c.acknowledge(s, 1, 1);
+  EXPECT_EQ(c.heard.receipts.back().kind, ReceiptKind::kAckUpTo);
+}
+
+TEST(Receiving, ANackOfWhatIsOverSaysNothing) {
+  Conversation c;
+  const SessionId s = c.receiver();
+  c.open_and_admit();
+  c.notify(s, 1, 5);
+  c.acknowledge(s, 1, 1);
+  c.heard.receipts.clear();
+  c.engine().nack(s, 1, 0, "late");
+  c.engine().nack(s, 9, 0, "never came");
+  c.engine().working(s, 1);
+  c.turn();
+  EXPECT_TRUE(c.heard.receipts.empty());
+}
+
 }  // namespace
 }  // namespace capstan

@@ -75,6 +75,32 @@ class Delivery(HubTest):
         row = json.loads(self.listen("bob", "--count", "1", "--json").stdout)
         self.assertEqual(row["text"], "two\nlines")
 
+    def test_urgent_mail_is_delivered_first(self):
+        folder = self.started("alice", "bob")
+        for priority in ("background", "normal", "urgent"):
+            folder.run("send", "bob", priority, "--as", "alice", "--priority", priority)
+        self.assertEqual(self.listen("bob", "--count", "3").stdout, "urgent\nnormal\nbackground\n")
+
+    def test_mail_expires_and_its_sender_is_told(self):
+        folder = self.started("alice", "bob")
+        folder.run("send", "bob", "late", "--as", "alice", "--ttl", "0")
+        folder.run("send", "bob", "patient", "--as", "alice", "--ttl", "600")
+        notice = json.loads(self.listen("alice", "--count", "1", "--json").stdout)
+        self.assertEqual(notice["event_type"], "capstan.delivery.expired")
+        self.assertEqual(self.listen("bob", "--count", "1").stdout, "patient\n")
+        self.assertEqual(folder.status()["expired"], 1)
+
+    def test_the_same_idempotency_key_is_the_same_envelope_through_a_kill(self):
+        folder = self.started("alice", "bob")
+        lines = ("send", "bob", "--as", "alice", "--lines", "--idempotency-key", "job-7")
+        folder.run(*lines, input="one\ntwo\n")
+        folder.kill()
+        folder.start()
+        again = folder.run(*lines, input="one\ntwo\nthree\n")
+        self.assertEqual(again.stdout, "accepted 3\n")
+        self.assertEqual(self.listen("bob", "--timeout", "0.5", check=False).stdout,
+                         "one\ntwo\nthree\n")
+
     def test_count_takes_no_more_than_it_prints(self):
         folder = self.started("alice", "bob")
         folder.run("send", "bob", "--as", "alice", "--lines", input="1\n2\n3\n")
