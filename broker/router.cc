@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "admitted_key.h"
+#include "capstan/codec/compact.h"
 
 namespace capstan {
 
@@ -86,10 +87,12 @@ std::optional<ConnectionId> Router::connection_of(std::string_view routing_id,
   const auto known = by_routing_id_.find(routing_id);
   if (known != by_routing_id_.end()) {
     const std::uint32_t index = known->second;
-    if (slots_[index].user_id == user_id) return ConnectionId{index, slots_[index].generation};
+    const bool same_key = slots_[index].user_id == user_id;
+    const bool leaving = slots_[index].leaving;
+    if (same_key && !leaving) return ConnectionId{index, slots_[index].generation};
     // The address was taken over by another key: whoever had it is gone.
-    ++refused_identity_;
-    events.push_back(PeerGone{{index, slots_[index].generation}});
+    if (!same_key) ++refused_identity_;
+    if (!leaving) events.push_back(PeerGone{{index, slots_[index].generation}});
     close(index);
   }
   std::uint32_t index = static_cast<std::uint32_t>(slots_.size());
@@ -135,17 +138,32 @@ std::optional<PeerOpened> Router::identify(ConnectionId connection,
 Router::Slot* Router::find(ConnectionId connection) {
   if (connection.index >= slots_.size()) return nullptr;
   Slot& slot = slots_[connection.index];
-  return slot.open && slot.generation == connection.generation ? &slot : nullptr;
+  const bool known = slot.open && !slot.leaving && slot.generation == connection.generation;
+  return known ? &slot : nullptr;
 }
 
 void Router::close(std::uint32_t index) {
   Slot& slot = slots_[index];
   by_routing_id_.erase(slot.routing_id);
   slot.open = false;
+  slot.leaving = false;
   slot.outbox.clear();
   slot.outbox_bytes = 0;
   std::erase(with_outbox_, index);
   free_slots_.push_back(index);
+}
+
+void Router::drop_slow(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  gone_.push_back({index, slot.generation});
+  slot.leaving = true;
+  slot.outbox.clear();
+  BodyWriter last_word;
+  last_word.write(Bye{ErrorCode::kSlowReader,
+                      "more than " + std::to_string(kOutboxBytesMax >> 20) +
+                          " MiB waited for this connection; read faster, or grant less credit"});
+  slot.outbox.push_back(last_word.take());
+  slot.outbox_bytes = slot.outbox.front().size();
 }
 
 Router::Sent Router::send_now(const Slot& slot, ByteBuffer& body) {
@@ -175,7 +193,7 @@ void Router::send(SendBody send) {
     if (slot->outbox.empty()) with_outbox_.push_back(send.connection.index);
     slot->outbox_bytes += send.body.size();
     slot->outbox.push_back(std::move(send.body));
-    if (slot->outbox_bytes > kOutboxBytesMax) sent = Sent::kGone;
+    if (slot->outbox_bytes > kOutboxBytesMax) drop_slow(send.connection.index);
   }
   if (sent == Sent::kGone) {
     gone_.push_back(send.connection);
@@ -195,8 +213,8 @@ bool Router::flush() {
       slot.outbox_bytes -= size;
       slot.outbox.pop_front();
     }
-    if (sent == Sent::kGone) {
-      gone_.push_back({index, slot.generation});
+    if (sent == Sent::kGone && !slot.leaving) gone_.push_back({index, slot.generation});
+    if (sent == Sent::kGone || (slot.leaving && slot.outbox.empty())) {
       close(index);
     } else if (slot.outbox.empty()) {
       std::erase(with_outbox_, index);

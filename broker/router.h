@@ -43,7 +43,8 @@ class Router {
   bool receive(std::vector<Event>& events, std::size_t bytes_max);
 
   /// Sends, or queues what the peer's pipe has no room for. A peer that is gone, or that lets more
-  /// than kOutboxBytesMax pile up, is reported by the next take_gone().
+  /// than kOutboxBytesMax pile up, is reported by the next take_gone(); the latter is told so, when
+  /// it reads again, by `bye` slow_reader instead of what was queued.
   void send(SendBody body);
 
   /// Tries again what is queued; true while something still is.
@@ -66,6 +67,7 @@ class Router {
     std::string user_id;
     std::uint32_t generation = 0;
     bool open = false;
+    bool leaving = false;  ///< For the hub it is gone; only its last word is still to be sent.
     std::deque<ByteBuffer> outbox;
     std::size_t outbox_bytes = 0;
   };
@@ -88,6 +90,7 @@ class Router {
   std::optional<PeerOpened> identify(ConnectionId connection, std::string_view user_id) const;
   Slot* find(ConnectionId connection);
   void close(std::uint32_t index);
+  void drop_slow(std::uint32_t index);
   Sent send_now(const Slot& slot, ByteBuffer& body);
 
   zmq::socket_t socket_;

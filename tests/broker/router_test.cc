@@ -397,9 +397,19 @@ TEST(Router, APeerThatNeverReadsIsGoneWhenItsOutboxIsFullAndOthersGoOn) {
   ASSERT_EQ(events.size(), 1U);
   EXPECT_EQ(std::get<PeerGone>(events[0]).connection, slow);
   EXPECT_LE(waiting, Router::kOutboxBytesMax + kBodyBytes);
-  EXPECT_FALSE(hub.router->flush()) << "what waited is forgotten";
+  hub.router->send({slow, bytes("to nobody")});
   hub.router->send({quick, bytes("hello")});
   EXPECT_EQ(lively.hear(), "hello");
+  // When it reads again, all that is left for it is the reason.
+  std::string last;
+  EXPECT_TRUE(hub.turn_until([&] {
+    for (std::string body = lazy.hear_now(); !body.empty(); body = lazy.hear_now()) last = body;
+    return last.find("read faster") != std::string::npos;
+  }));
+  EXPECT_FALSE(hub.router->flush()) << "nothing waits any more";
+  events.clear();
+  hub.router->take_gone(events);
+  EXPECT_TRUE(events.empty()) << "it is told once that it went";
 }
 
 }  // namespace
