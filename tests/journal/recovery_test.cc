@@ -137,6 +137,29 @@ TEST(RecoveryDamage, AWalThatEndsBeforeTheWitnessIsAGapAtItsEnd) {
   EXPECT_TRUE(world.summary.chain_breaks.empty());
 }
 
+// Two sound segments of two lives: each block checks, and the second was not written after the
+// first.
+TEST(RecoveryDamage, ABlockThatWasNotWrittenAfterTheOneBeforeItBreaksTheChain) {
+  World mixed;
+  World other;
+  for (World* world : {&mixed, &other}) world->start();
+  mixed.write(2);
+  ASSERT_TRUE(other.try_write(other.make(2, true, false, 600)).ok());
+  for (World* world : {&mixed, &other}) {
+    world->write(2, true);
+    world->write(1);
+    world->stop();
+  }
+  for (const std::string& path : other.disk.files()) {
+    if (path.rfind("/data/journal/00000000000000000001/", 0) == 0) continue;
+    mixed.disk.set_content(path, other.disk.content(path));
+  }
+  mixed.start();
+  EXPECT_EQ(mixed.sink.bases(), (Bases{1, 11, 21, 31, 41})) << "each side is sound";
+  EXPECT_EQ(mixed.summary.chain_breaks, sequences({21}));
+  EXPECT_TRUE(mixed.summary.gaps.empty());
+}
+
 TEST(RecoveryDamage, ASegmentThatIsMissingWithAllItsBlocksIsAGap) {
   World world;
   world.start();

@@ -221,6 +221,9 @@ void Auditor::check_response(PeerView& peer, const Response& response) {
   const auto [session, who] = attach->second;
   peer.attaching.erase(attach);
   if (response.code != ErrorCode::kOk) return;
+  if (peer.hostile && who.first != plan_.agents[plan_.hostile_agent()]) {
+    return violated("somebody else's key is let in as " + who.first);
+  }
   const auto params = decode_params(response.result);
   const auto id = params ? params->bytes("agent_id") : std::nullopt;
   const auto floor = params ? params->number("floor") : std::nullopt;

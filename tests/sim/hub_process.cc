@@ -109,6 +109,7 @@ void HubProcess::turn() {
   turn_due_ = false;
   const std::vector<Event> events = std::exchange(waiting_, {});
   const std::deque<ByteBuffer> bodies = std::exchange(bodies_, {});
+  events_ += events.size();
   for (const Event& event : events) {
     const auto* frames = std::get_if<FramesArrived>(&event);
     common_.trace.note("event", {event.index()}, frames == nullptr ? Bytes{} : frames->body);

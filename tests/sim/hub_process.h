@@ -21,6 +21,9 @@ class HubProcess final : public HubPort {
   void start();
   [[nodiscard]] bool up() const override { return hub_ != nullptr; }
 
+  /// Handed to the core so far, over all lives.
+  [[nodiscard]] std::uint64_t events() const { return events_; }
+
   void kill();
   void cut_power();
   /// Drains and stops; `then` is called when the process has ended, its state on disk.
@@ -52,6 +55,7 @@ class HubProcess final : public HubPort {
   Random random_;
   std::unique_ptr<Hub> hub_;
   std::uint64_t life_ = 0;
+  std::uint64_t events_ = 0;
   std::uint32_t generations_ = 0;
   std::unordered_map<ConnectionId, WirePtr> wires_;
   std::vector<Event> waiting_;

@@ -3,85 +3,95 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <string>
+#include <thread>
 
-#include "world.h"
+#include "runner.h"
 
 namespace {
 
-using capstan::sim::Outcome;
-using capstan::sim::run_seed;
+using capstan::sim::RunPlan;
+using capstan::sim::RunSummary;
+
+/// Fewer seeds need not meet everything.
+constexpr std::uint64_t kSeedsForAllCounts = 100;
 
 // A failed CAPSTAN_CHECK aborts: the seed has to be known then, too.
-std::atomic<std::uint64_t> current_seed{0};
-
 extern "C" void tell_seed(int) {
   std::array<char, 64> line{};
   const int length = std::snprintf(line.data(), line.size(), "aborted in seed %llu\n",
-                                   static_cast<unsigned long long>(current_seed.load()));
+                                   static_cast<unsigned long long>(capstan::sim::current_seed()));
   if (length > 0) static_cast<void>(!write(2, line.data(), static_cast<std::size_t>(length)));
 }
 
-int report_violation(std::uint64_t seed, std::uint64_t events, const Outcome& outcome) {
-  std::printf("seed %llu VIOLATED: %s\n  replay: capstan_sim --seed %llu --events %llu --trace\n",
-              static_cast<unsigned long long>(seed), outcome.violation.c_str(),
-              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(events));
-  return 1;
-}
+std::string text_of(std::uint64_t number) { return std::to_string(number); }
 
-int run(std::uint64_t first, std::uint64_t seeds, std::uint64_t events, std::FILE* trace) {
+int run(const RunPlan& plan) {
   const auto begin = std::chrono::steady_clock::now();
-  capstan::sim::Counts counts;
-  std::uint64_t hash = 0;
-  std::uint64_t steps = 0;
-  int failed = 0;
-  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
-    current_seed = seed;
-    const Outcome outcome = run_seed(seed, events, capstan::sim::Lie::kNone, trace);
-    if (!outcome.violation.empty()) failed = report_violation(seed, events, outcome);
-    counts.add(outcome.counts);
-    hash = hash * 31 + outcome.trace_hash;
-    steps += outcome.steps;
-    const std::uint64_t done = seed - first + 1;
-    if (done % 100 == 0) {
-      std::printf("%s seeds\n", std::to_string(done).c_str());
-      std::fflush(stdout);
-    }
-  }
+  const std::clock_t cpu_begin = std::clock();
+  const RunSummary summary = capstan::sim::Runner(plan).run();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  std::fputs(counts.text().c_str(), stdout);
-  if (seeds > 1 && !counts.missing().empty()) {
-    std::printf("never happened: %s\n", counts.missing().c_str());
+  const double cpu = static_cast<double>(std::clock() - cpu_begin) / CLOCKS_PER_SEC;
+  for (const auto& violation : summary.violations) {
+    const std::string seed = text_of(violation.seed);
+    std::printf("seed %s VIOLATED: %s\n  replay: capstan_sim --seed %s --events %s --trace\n",
+                seed.c_str(), violation.what.c_str(), seed.c_str(), text_of(plan.events).c_str());
   }
-  std::printf("%s: seeds %llu to %llu, %llu steps, trace %016llx, %.1f s\n",
-              failed == 0 ? "clean" : "FAILED", static_cast<unsigned long long>(first),
-              static_cast<unsigned long long>(first + seeds - 1),
-              static_cast<unsigned long long>(steps), static_cast<unsigned long long>(hash),
-              took.count());
-  return failed;
+  std::fputs(summary.counts.text().c_str(), stdout);
+  const std::string missing = summary.counts.missing();
+  const bool poor = summary.seeds >= kSeedsForAllCounts && !missing.empty();
+  if (summary.seeds > 1 && !missing.empty()) std::printf("never happened: %s\n", missing.c_str());
+  std::printf("events handed to the hub: %s, %s a seed, at least %s\n",
+              text_of(summary.events).c_str(), text_of(summary.events / summary.seeds).c_str(),
+              text_of(summary.events_min).c_str());
+  const bool clean = summary.violations.empty() && !poor;
+  std::printf("%s: seeds %s to %s, %s steps, trace %016llx, %.1f s (%.1f s of processor time)\n",
+              clean ? "clean" : "FAILED", text_of(plan.first).c_str(),
+              text_of(plan.first + summary.seeds - 1).c_str(), text_of(summary.steps).c_str(),
+              static_cast<unsigned long long>(summary.trace_hash), took.count(), cpu);
+  return clean ? 0 : 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Simulates hubs, clients, disks and networks, and audits the hub's promises."};
-  std::uint64_t seeds = 100;
-  std::uint64_t first = 1;
+  RunPlan plan;
+  plan.jobs = std::max(1U, std::thread::hardware_concurrency());
   std::uint64_t seed = 0;
-  std::uint64_t events = 4000;
+  double cpu_minutes = 0;
   bool trace = false;
-  app.add_option("--seeds", seeds, "How many seeds to run")->capture_default_str();
-  app.add_option("--first-seed", first, "The first of them")->capture_default_str();
-  auto* one = app.add_option("--seed", seed, "Run this seed alone");
-  app.add_option("--events", events, "Steps of each world before it is healed")
+  app.add_option("--seeds", plan.seeds, "How many seeds to run, at least")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_option("--cpu-minutes", cpu_minutes, "Processor time to spend, at least")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--first-seed", plan.first, "The first of them")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--jobs", plan.jobs, "Threads; the result does not depend on their number")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  auto* one = app.add_option("--seed", seed, "Run this seed alone")->check(CLI::PositiveNumber);
+  app.add_option("--events", plan.events,
+                 "Steps of each world before it is healed; at least half as many reach the hub")
+      ->capture_default_str();
+  app.add_flag("--keep-going", plan.keep_going, "Do not end with the first violation");
   app.add_flag("--trace", trace, "Print everything that happens, to stderr");
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGABRT, tell_seed);
-  if (one->count() > 0) return run(seed, 1, events, trace ? stderr : nullptr);
-  return run(first, seeds, events, trace ? stderr : nullptr);
+  plan.cpu_seconds = static_cast<std::uint64_t>(cpu_minutes * 60);
+  plan.shows_progress = true;
+  if (one->count() > 0) {
+    plan.first = seed;
+    plan.seeds = 1;
+  }
+  if (trace) {
+    plan.jobs = 1;
+    plan.trace = stderr;
+  }
+  return run(plan);
 }

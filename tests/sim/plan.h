@@ -27,7 +27,8 @@ struct KeyPlan {
 
 struct Plan {
   std::uint64_t seed = 0;
-  std::uint64_t steps_max = 0;  ///< Actions before the world is healed.
+  /// Actions before the world is healed; more, until half as many events have reached the hub.
+  std::uint64_t steps_max = 0;
   Lie lie = Lie::kNone;
   HubConfig hub;
   std::size_t write_buffer_bytes = 0;

@@ -47,7 +47,8 @@ Outcome World::run() {
   if (hostile_) hostile_->start();
   plan_fault();
   plan_hub_fault();
-  while (steps_ < plan_.steps_max && step()) {
+  // A quiet world takes more steps, so that its hub has something to do, too.
+  while ((steps_ < plan_.steps_max || hub_.events() < plan_.steps_max / 2) && step()) {
   }
   heal();
   if (run_until_rest()) {
@@ -60,7 +61,7 @@ Outcome World::run() {
     auditor_.finish();
   }
   for (const auto& client : clients_) trace_.remark(client->describe());
-  return {auditor_.violation(), trace_.hash(), steps_, counts_};
+  return {auditor_.violation(), trace_.hash(), steps_, hub_.events(), counts_};
 }
 
 bool World::step() {

@@ -15,7 +15,8 @@ namespace capstan::sim {
 struct Outcome {
   std::string violation;  ///< Empty: all promises were kept.
   std::uint64_t trace_hash = 0;
-  std::uint64_t steps = 0;
+  std::uint64_t steps = 0;   ///< Everything that happened anywhere.
+  std::uint64_t events = 0;  ///< Handed to the hub core.
   Counts counts;
 };
 

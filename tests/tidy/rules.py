@@ -11,7 +11,8 @@ TOP_LEVEL = {
 }
 
 # Test folders that mirror no source folder: what they test is the whole.
-TESTS_OF_THE_WHOLE = {"support", "sim", "integration", "vectors", "tidy", "fresh", "install", "fuzz"}
+TESTS_OF_THE_WHOLE = {"support", "sim", "integration", "vectors", "tidy", "fresh", "install", "fuzz",
+                      "soak", "mutants", "prove"}
 
 # Tests that have no source file of their own name, and why.
 TESTS_WITHOUT_SOURCE = {}

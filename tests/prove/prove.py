@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Runs the proofs one after the other and prints one table: what, how it went, how long it took, and
+its closing line. Each one's output is in build/prove/NAME.log. The exit code is 1 when one failed.
+"""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).parents[2]
+LOGS = ROOT / "build" / "prove"
+
+
+class Proof:
+    """`steps`: commands, run from the root until one fails. `closing`: what the closing line looks
+    like; the last such line of the output stands in the table."""
+
+    def __init__(self, name, says, *steps, closing=r"\S"):
+        self.name = name
+        self.says = says
+        self.steps = [step.split() for step in steps]
+        self.closing = re.compile(closing)
+
+    def run(self):
+        """(whether every step was fine, seconds, closing line)"""
+        log = LOGS / f"{self.name}.log"
+        began = time.monotonic()
+        with open(log, "w", encoding="utf-8") as out:
+            fine = all(self._run_step(step, out) for step in self.steps)
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        last = next((line.strip() for line in reversed(lines) if self.closing.search(line)), "")
+        if fine and not last:
+            fine, last = False, f"no closing line in {log.relative_to(ROOT)}"
+        return fine, time.monotonic() - began, last
+
+    @staticmethod
+    def _run_step(step, out):
+        print("$", *step, file=out, flush=True)
+        try:
+            return subprocess.run(step, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
+                                  stderr=subprocess.STDOUT, check=False).returncode == 0
+        except OSError as error:
+            print(error, file=out)
+            return False
+
+
+PROOFS = [
+    Proof("fresh", "the two commands of the README in a bare Debian root", "tests/fresh/run",
+          closing=r"^  (ok|FAILED) +\./dev|^  (ok|FAILED) +test"),
+    Proof("soak", "hub and receivers killed 100 times each, under load",
+          "./dev --yes soak --kills 100", closing=r"^lost \d"),
+    Proof("mutants", "every deliberate bug is noticed", "./dev --yes soak --mutants",
+          closing=r"^killed \d+ of"),
+    Proof("sim", "10,000 seeds or ten minutes of processor time, whichever is more",
+          "./dev --yes build capstan_sim",
+          "build/bin/capstan_sim --seeds 10000 --cpu-minutes 10",
+          closing=r"^(clean|FAILED): seeds"),
+    Proof("trace", "one seed makes one trace, whatever compiler", "tests/sim/same_trace"),
+    Proof("fuzz", "every parser of what comes from outside", "tests/fuzz/run"),
+    Proof("asan", "all tests with AddressSanitizer and UndefinedBehaviorSanitizer",
+          "./dev --yes test --asan", closing=r"tests passed"),
+    Proof("tsan", "all tests with ThreadSanitizer", "./dev --yes test --tsan",
+          closing=r"tests passed"),
+    Proof("check", "layout, clang-tidy, the rules of tests/tidy", "./dev --yes check --all",
+          closing=r"^check clean|check found"),
+    Proof("bench", "the whole table of benchmarks", "./dev --yes bench --full"),
+]
+
+
+def table(results):
+    """One line a proof; the closing line as it is."""
+    width = max(len(name) for name, *_ in results)
+    return [f"{name:{width}}  {'ok' if fine else 'FAILED':6}  {seconds:7.0f} s  {last}"
+            for name, fine, seconds, last in results]
+
+
+def prove(proofs):
+    LOGS.mkdir(parents=True, exist_ok=True)
+    results = []
+    for proof in proofs:
+        print(f"== {proof.name}: {proof.says}", flush=True)
+        fine, seconds, last = proof.run()
+        results.append((proof.name, fine, seconds, last))
+        print(f"== {proof.name}: {'ok' if fine else 'FAILED'} after {seconds:.0f} s: {last}",
+              flush=True)
+    print(*table(results), sep="\n")
+    failed = [name for name, fine, *_ in results if not fine]
+    if failed:
+        print(f"FAILED: {', '.join(failed)}; the output is in {LOGS.relative_to(ROOT)}")
+    return 1 if failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev prove", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="these proofs (default: all)")
+    parser.add_argument("--list", action="store_true", help="what there is, in order")
+    options = parser.parse_args()
+    known = {proof.name: proof for proof in PROOFS}
+    if options.list:
+        for proof in PROOFS:
+            print(f"{proof.name:8} {proof.says}: {'; '.join(' '.join(s) for s in proof.steps)}")
+        return 0
+    strangers = [name for name in options.names if name not in known]
+    if strangers:
+        parser.error(f"no such proof: {', '.join(strangers)}; there are {', '.join(known)}")
+    return prove([p for p in PROOFS if not options.names or p.name in options.names])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
