@@ -22,9 +22,9 @@ PublicKey admitted_key() {
 }
 
 const SharedCredentials& credentials() {
-  static const SharedCredentials made =
+  static const SharedCredentials kMade =
       CredentialSnapshot::build({{"bob", admitted_key(), {"bob"}, Role::kAgent}}).value();
-  return made;
+  return kMade;
 }
 
 std::vector<Bytes> frames_of(Bytes input) {
