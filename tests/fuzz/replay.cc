@@ -1,9 +1,10 @@
-// Runs a fuzz target over every file of a folder: the corpus as an ordinary test.
+// Runs a fuzz target over every file of some folders: seeds and corpus as an ordinary test.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
 #include <vector>
 
 #include "target.h"
@@ -31,18 +32,19 @@ capstan::ByteBuffer content_of(const fs::path& file) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fputs("usage: TARGET_replay FOLDER\n", stderr);
-    return 2;
+  const std::vector<std::string> folders(argv + 1, argv + argc);
+  for (const std::string& folder : folders) {
+    const std::vector<fs::path> files = files_in(folder);
+    for (const fs::path& file : files) {
+      // The last name printed is the input that ended the process.
+      std::puts(file.c_str());
+      std::fflush(stdout);
+      const capstan::ByteBuffer content = content_of(file);
+      capstan::fuzz::run_one(content);
+    }
+    std::printf("replayed %zu files of %s\n", files.size(), folder.c_str());
+    if (files.empty()) return 1;
   }
-  const std::vector<fs::path> files = files_in(argv[1]);
-  for (const fs::path& file : files) {
-    // The last name printed is the input that ended the process.
-    std::puts(file.filename().c_str());
-    std::fflush(stdout);
-    const capstan::ByteBuffer content = content_of(file);
-    capstan::fuzz::run_one(content);
-  }
-  std::printf("replayed %zu files\n", files.size());
-  return files.empty() ? 1 : 0;
+  if (folders.empty()) std::fputs("usage: TARGET_replay FOLDER...\n", stderr);
+  return folders.empty() ? 2 : 0;
 }

@@ -97,7 +97,8 @@ def config_seeds():
             section = line
         else:
             yield f"{section}\n{line}\n"
-            yield f"{section}\n{line.split('=')[0]}= -1\n"
+            for number in (-1, 0, 2**62):
+                yield f"{section}\n{line.split('=')[0]}= {number}\n"
     yield "[listen]\nendpoint = 'tcp://[::1]:0'\n"
     yield "[listen]\nendpoint = 'ipc:///run/capstan.sock'\n[security]\ncurve = false\n"
     yield "[listen]\nendpoint = 'tcp://*:7450'\n[security]\ncurve = false\ninsecure = true\n"
