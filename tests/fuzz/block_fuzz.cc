@@ -90,7 +90,7 @@ void check_payload(Bytes payload) {
        ++type) {
     RecordView record;
     record.type = static_cast<RecordType>(type);
-    record.recipient_count = payload.empty() ? std::uint16_t{0} : payload.back() % 4;
+    record.recipient_count = static_cast<std::uint16_t>(payload.empty() ? 0 : payload.back() % 4);
     record.payload = payload;
     check_record(record, payload);
   }
