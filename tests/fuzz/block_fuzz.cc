@@ -48,6 +48,14 @@ std::optional<ByteBuffer> reencode(const RecordView& record) {
       return encode(decode_start_record(record.payload));
     case RecordType::kGap:
       return encode(decode_gap_record(record.payload));
+    case RecordType::kDuplicate:
+      return encode(decode_duplicate_record(record.payload));
+    case RecordType::kRetry:
+      return encode(decode_retry_record(record.payload));
+    case RecordType::kDead:
+      return encode(decode_dead_record(record.payload));
+    case RecordType::kDeadDropped:
+      return encode(decode_dead_dropped_record(record.payload));
     case RecordType::kSnapshotRow:
       return encode(decode_snapshot_row(record.payload));
     case RecordType::kSnapshotBegin:
@@ -65,6 +73,9 @@ void check_record(const RecordView& record, Bytes records) {
   CAPSTAN_CHECK(written->size() == kRecordHeaderBytes + record.payload.size());
   CAPSTAN_CHECK((*written)[4] == static_cast<std::uint8_t>(record.type));
   CAPSTAN_CHECK(equal(Bytes(*written).subspan(kRecordHeaderBytes), record.payload));
+  if (record.type != RecordType::kEnvelope) return;
+  CAPSTAN_CHECK((*written)[5] == record.priority);
+  CAPSTAN_CHECK((*written)[6] + 256 * (*written)[7] == record.recipient_count);
 }
 
 /// The reader goes forward only, stays inside, and gives the same record when it begins there.
@@ -86,10 +97,11 @@ void check_records(const Block& block) {
 
 /// The input as the payload of a record of each type, also of one that no version has.
 void check_payload(Bytes payload) {
-  for (std::uint8_t type = 0; type <= static_cast<std::uint8_t>(RecordType::kSnapshotEnd) + 1;
+  for (std::uint8_t type = 0; type <= static_cast<std::uint8_t>(RecordType::kDeadDropped) + 1;
        ++type) {
     RecordView record;
     record.type = static_cast<RecordType>(type);
+    record.priority = payload.empty() ? std::uint8_t{0} : payload.front();
     record.recipient_count = static_cast<std::uint16_t>(payload.empty() ? 0 : payload.back() % 4);
     record.payload = payload;
     check_record(record, payload);
