@@ -46,6 +46,20 @@ TEST(ParseToml, ReadsEveryKindOfValueAndNamesTheRestOther) {
   }
 }
 
+// Goal: no file can write a line into the list of problems, or into the log, that looks like ours.
+TEST(ParseToml, AProblemIsOneLineWhateverItQuotes) {
+  EXPECT_EQ(toml_problem("f", {3, 7}, "unknown key 'a\nf:1:1: b\x7f\x1b'"),
+            "f:3:7: unknown key 'a\\u000af:1:1: b\\u007f\\u001b'");
+}
+
+TEST(ParseToml, AHeaderThatTheLibraryAssumesAwayIsRefused) {
+  for (const char* const text : {"[=", "[=\n", "[[=", "[\x01]\n", "[ = 1\n"}) {
+    const auto document = parse_toml(text, "f");
+    ASSERT_FALSE(document.ok()) << text;
+    EXPECT_EQ(document.error().code, ErrorCode::kBadConfig);
+  }
+}
+
 TEST(ParseToml, PlacesAreThoseOfKeyAndValue) {
   const auto document = parse_toml("\n[ab]\n  key = 'x'\n", "f");
   ASSERT_TRUE(document.ok());

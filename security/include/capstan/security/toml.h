@@ -48,7 +48,8 @@ struct TomlDocument {
 [[nodiscard]] Result<TomlDocument> parse_toml(std::string_view text,
                                               const std::filesystem::path& file);
 
-/// "FILE:LINE:COLUMN: sentence", the form that editors jump to.
+/// "FILE:LINE:COLUMN: sentence", the form that editors jump to. Always one line: control characters
+/// of the sentence are written as TOML escapes.
 [[nodiscard]] std::string toml_problem(const std::filesystem::path& file, TomlPlace place,
                                        std::string_view sentence);
 
