@@ -181,10 +181,10 @@ Result<std::unique_ptr<JournalStore>> JournalStore::open(const JournalOptions& o
   return std::unique_ptr<JournalStore>(new JournalStore(std::move(parts)));
 }
 
-Result<RecoverySummary> JournalStore::recover(RecoverySink& sink) {
+Result<RecoverySummary> JournalStore::recover(RecoverySink& sink, Replay replay) {
   Parts& p = *parts_;
   CAPSTAN_CHECK(!p.recovered);
-  Recovery recovery(p.context, p.paths, p.segments, p.witness->read(), sink);
+  Recovery recovery(p.context, p.paths, p.segments, p.witness->read(), sink, replay);
   auto done = recovery.run();
   if (!done) return done.error();
   const RecoverySummary& summary = done->summary;

@@ -35,6 +35,15 @@ struct SegmentInfo {
   std::uint64_t bytes = 0;  ///< Size on disk; of the open segment, what was written to it.
 };
 
+/// What the tail witness says about the end of the WAL. Source: FORMAT.md §6.
+enum class WitnessVerdict {
+  kNone,       ///< Missing, or not whole: allowed after a power cut.
+  kAgrees,     ///< The last block is the one that it names.
+  kOlder,      ///< It names an earlier end: allowed after a power cut.
+  kTailLost,   ///< It names an end that is not there; the range is among the gaps.
+  kDisagrees,  ///< The last block is not the one that was written: among the chain breaks.
+};
+
 /// What a start found. Everything lost is named here; nothing is dropped in silence.
 /// Source: FORMAT.md §7, §8.
 struct RecoverySummary {
@@ -46,12 +55,19 @@ struct RecoverySummary {
   std::vector<Gap> gaps;  ///< Lost ranges at or after the replay's start; ascending, disjoint.
   std::vector<Sequence>
       chain_breaks;  ///< Bases of sound blocks that were not written after the block before them.
+  WitnessVerdict witness = WitnessVerdict::kNone;
   bool state_from_snapshot =
       false;  ///< No row was delivered; the first block begins a full snapshot.
   std::vector<Sequence> segments;     ///< First sequence of every segment; the last one is open.
   std::uint64_t replayed_blocks = 0;  ///< Blocks handed to the sink.
   std::vector<std::string>
       quarantined;  ///< Damaged directories set aside by this start; full paths.
+};
+
+/// How far back a replay goes.
+enum class Replay {
+  kNeeded,      ///< To the checkpoint: what a start needs.
+  kEverything,  ///< To the oldest block on disk: what a check of the whole journal needs.
 };
 
 /// Takes the state and the records during a start. An error of the sink ends recover() with it.
@@ -61,7 +77,8 @@ class RecoverySink {
   /// A row of the checkpoint; views are valid during the call. All rows come before any block, and
   /// all of them have been checked before the first one comes.
   virtual Status row(Bytes key, Bytes value) = 0;
-  /// A block whose last sequence is above `applied`. Ascending; gaps are in the summary.
+  /// A block whose last sequence is above `applied`; with Replay::kEverything, every block.
+  /// Ascending; gaps are in the summary.
   virtual Status block(const SharedBlock& block) = 0;
 };
 
@@ -91,7 +108,8 @@ class JournalStore {
   /// Errors: kDamaged: neither checkpoint nor snapshot is readable. kUnsupportedVersion: a block
   /// has a
   ///         newer format. kIo. The sink's own. After an error the store is of no use.
-  [[nodiscard]] Result<RecoverySummary> recover(RecoverySink& sink);
+  [[nodiscard]] Result<RecoverySummary> recover(RecoverySink& sink,
+                                                Replay replay = Replay::kNeeded);
 
   /// Writes all blocks of a commit, or none, and returns when they would survive a power cut.
   ///
