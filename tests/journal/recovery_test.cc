@@ -61,7 +61,9 @@ TEST(RecoveryDamage, AFlippedBitInTheLogCostsItsBlockAlone) {
 TEST(RecoveryDamage, AFlippedBitInATableCostsItsBlockAlone) {
   World world;
   world.start();
-  for (int i = 0; i < 5; ++i) world.write(2);
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(world.try_write(world.make(2, false, false, 1000)).ok());
+  }
   world.start();
   world.stop();
   const auto spot = world.find_on_disk(31);

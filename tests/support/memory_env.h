@@ -52,6 +52,8 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   /// Replaces the content, durably and at once.
   void set_content(const std::string& path, std::string content);
   void flip_bit(const std::string& path, std::uint64_t offset, unsigned bit);
+  /// Becomes a disk with the same files, all of them durable; nothing may be open on this one.
+  void copy_from(const MemoryEnv& other);
   [[nodiscard]] std::uint64_t bytes_used() const;
   [[nodiscard]] std::uint64_t syncs() const;
 
@@ -116,6 +118,7 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   [[nodiscard]] bool sync_fails();
   [[nodiscard]] bool sync_names(const std::string& path);
   void crash_node(Node& node, Random& random);
+  [[nodiscard]] static std::shared_ptr<Node> copy_of(const Node& node);
   static void keep_renamed(Node& node, const Names& before);
   [[nodiscard]] static std::uint64_t bytes_below(const Node& node);
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -85,7 +86,7 @@ class RecoverySink {
 /// Synchronous and without threads of its own: whoever calls waits for the disk.
 ///
 /// Place: the simulator uses it directly, the daemon through JournalThreads.
-/// Thread: commit() belongs to one thread; read(), write_checkpoint() and drop_segment() exclude
+/// Thread: commit() belongs to one thread; read(), lost_at(), write_checkpoint() and drop_segment() exclude
 /// each
 ///         other and may run beside commit(); segments() and bytes_on_disk() are free.
 /// Source: FORMAT.md.
@@ -123,9 +124,14 @@ class JournalStore {
 
   /// Whole, checked blocks by the sequence of their first record, in the order asked for.
   ///
+  /// A sealed segment that does not check is replaced first, as a start does (FORMAT.md §8).
   /// Errors: kDamaged: the text names the range that is lost. kNotFound: dropped, or never written.
   ///         kIo. An error is about the first base that could not be read.
   [[nodiscard]] Result<std::vector<SharedBlock>> read(std::span<const Sequence> bases);
+
+  /// All that is lost around `base`, after read() has answered kDamaged for it. Empty in the open
+  /// segment, whose damage is measured by the next start.
+  [[nodiscard]] std::optional<Gap> lost_at(Sequence base);
 
   /// Writes all changes of a checkpoint, or none, and waits until they would survive a power cut.
   ///
