@@ -25,6 +25,7 @@
 #include "config/init.h"
 #include "config/run_folder.h"
 #include "core_thread.h"
+#include "disk_watch.h"
 #include "recovery.h"
 #include "version.h"
 
@@ -175,7 +176,9 @@ int serve(const Layout& layout, const std::filesystem::path& config_file, const 
   secure_random(start.boot.bytes);
   start.version = kVersion;
   const SystemClock clock;
-  AdminThread admin(layout, credentials, [&config_file] { return reload_log_level(config_file); });
+  DiskWatch disk(**store, config.journal.disk_reserve_bytes);
+  AdminThread admin(layout, credentials, [&config_file] { return reload_log_level(config_file); },
+                    {[&disk] { return disk.look(); }});
   JournalThreads journal(**store);
   CoreThread core({clock, **router, **store, journal, admin, **auth, signal_fd});
   return core.run(hub_config(config), std::move(recovered->state), start,

@@ -356,4 +356,13 @@ bool JournalStore::ballast_held() const { return parts_->ballast.held(); }
 
 Status JournalStore::release_ballast() { return parts_->ballast.release(); }
 
+Status JournalStore::settle_ballast() {
+  return parts_->real_disk ? parts_->ballast.settle() : Status();
+}
+
+Result<std::uint64_t> JournalStore::disk_free_bytes() const {
+  if (!parts_->real_disk) return {ErrorCode::kNotFound, "this disk does not tell its free space"};
+  return parts_->ballast.disk_free_bytes();
+}
+
 }  // namespace capstan

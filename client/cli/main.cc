@@ -54,7 +54,8 @@ CLI::App* add_send(CLI::App& app, Arguments& arguments) {
   command->add_option("--file", arguments.send.file, "Read from this file");
   command->add_flag("--lines", arguments.send.lines,
                     "Each line is an envelope; order is kept through retries");
-  command->add_flag("--wait", arguments.send.wait, "Wait while the receiver's inbox is full");
+  command->add_flag("--wait", arguments.send.wait,
+                    "Wait while the receiver's inbox or the hub's disk is full");
   command->add_option("--ttl", arguments.send.ttl_seconds,
                       "Seconds; what is not delivered by then expires, and you are told by mail");
   command

@@ -104,6 +104,7 @@ class MemoryEnv::Writer final : public leveldb::WritableFile {
   Status Close() override { return Status::OK(); }
   Status Flush() override { return Status::OK(); }
   Status Sync() override {
+    env_.stall_.pass();
     const std::lock_guard lock(env_.mutex_);
     return env_.sync_file(*node_, path_);
   }

@@ -15,6 +15,7 @@
 #include "capstan/base/random.h"
 #include "capstan/journal/directory_sync.h"
 #include "leveldb/env.h"
+#include "stall_gate.h"
 
 namespace capstan {
 
@@ -40,6 +41,10 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   void fail_writes(bool fail);
   /// Room for so many bytes in all files together. Empty: no limit.
   void full_after(std::optional<std::uint64_t> bytes);
+  /// From now on syncs of files wait until the stall is over; whoever waits is blocked.
+  void stall_syncs(bool stall) { stall_.set(stall); }
+  /// Returns when a sync waits.
+  void wait_for_stalled_sync() { stall_.wait_for_held(); }
   /// Syncs succeed and make nothing durable.
   void lie_about_sync(bool lie);
 
@@ -127,6 +132,7 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
     void* argument;
   };
 
+  StallGate stall_;
   mutable std::mutex mutex_;
   std::shared_ptr<Node> root_;
   std::set<std::string> locks_;

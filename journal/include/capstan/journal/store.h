@@ -86,9 +86,8 @@ class RecoverySink {
 /// Synchronous and without threads of its own: whoever calls waits for the disk.
 ///
 /// Place: the simulator uses it directly, the daemon through JournalThreads.
-/// Thread: commit() belongs to one thread; read(), lost_at(), write_checkpoint() and drop_segment() exclude
-/// each
-///         other and may run beside commit(); segments() and bytes_on_disk() are free.
+/// Thread: commit() belongs to one thread; read(), lost_at(), write_checkpoint() and drop_segment()
+///         exclude each other and may run beside commit(); segments() and bytes_on_disk() are free.
 /// Source: FORMAT.md.
 class JournalStore {
  public:
@@ -160,6 +159,13 @@ class JournalStore {
 
   /// Gives the space that is held back to the file system.
   [[nodiscard]] Status release_ballast();
+
+  /// Gives it up when less than that is free beside it, and takes it again when there is room for
+  /// it and as much again. Nothing with a given Env. Thread: one at a time, beside everything else.
+  [[nodiscard]] Status settle_ballast();
+
+  /// What the journal's disk has left, ballast aside. Errors: kIo; kNotFound with a given Env.
+  [[nodiscard]] Result<std::uint64_t> disk_free_bytes() const;
 
  private:
   struct Parts;
