@@ -47,13 +47,23 @@ int fail(const Error& error) {
   return error.code == ErrorCode::kBadConfig ? kExitConfig : kExitFailed;
 }
 
+/// What the journal, the log and some hundred connections take.
+constexpr rlim_t kDescriptorsMin = 512;
+
 /// A connection and a table file cost a descriptor each; LevelDB reads the limit once, at first
-/// use.
-void raise_descriptor_limit() {
+/// use. libzmq spins when it has none left for a new connection: better not to begin.
+Status raise_descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};
   limit.rlim_cur = limit.rlim_max;
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max >= kDescriptorsMin) return {};
+  return {ErrorCode::kBadConfig,
+          "this process may open " + std::to_string(limit.rlim_max) +
+              " files; the hub needs one for each connection, and " +
+              std::to_string(kDescriptorsMin) +
+              " at least: raise the hard limit (`ulimit -Hn 65536`, or LimitNOFILE=65536 in its "
+              "service)"};
 }
 
 /// Signals are read from a descriptor by the core thread; no other thread sees them.
@@ -230,7 +240,7 @@ int main_of(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
   ::umask(0077);
-  raise_descriptor_limit();
+  if (Status raised = raise_descriptor_limit(); !raised) return fail(raised.error());
   if (Status hardened = harden_process(); !hardened) return fail(hardened.error());
   if (Status ready = init_security(); !ready) return fail(ready.error());
   // libzmq numbers its peers from rand(), and never seeds it.

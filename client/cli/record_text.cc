@@ -9,6 +9,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Described = std::optional<Json>;
 
+constexpr const char* kPriorities[] = {"background", "normal", "urgent"};
+constexpr const char* kWhys[] = {"acknowledged", "gap", "expired", "dead"};
+
 std::string hex_of(Bytes bytes) { return to_hex(bytes); }
 
 /// The text of an EV_TEXT event, else its octets.
@@ -31,6 +34,7 @@ Described describe_envelope(Json out, const RecordView& record, bool payload) {
   out["sender_id"] = envelope->sender_id().hex();
   out["epoch"] = stored->epoch;
   out["number"] = stored->number;
+  out["priority"] = kPriorities[static_cast<std::size_t>(envelope->priority())];
   out["recipients"] = stored->recipients.size() / 16;
   out["event_type"] = envelope->event_type();
   out["bytes"] = stored->envelope.size();
@@ -51,10 +55,11 @@ Described describe_agent(Json out, Bytes payload) {
 
 Described describe_settled(Json out, Bytes payload) {
   const auto settled = decode_settled_record(payload);
-  if (!settled) return std::nullopt;
+  const auto why = settled ? static_cast<std::size_t>(settled->why) : std::size(kWhys);
+  if (why >= std::size(kWhys)) return std::nullopt;
   out["agent_id"] = settled->agent.hex();
   out["channel_id"] = settled->channel.hex();
-  out["why"] = settled->why == SettledWhy::kGap ? "gap" : "acknowledged";
+  out["why"] = kWhys[why];
   out["bytes"] = settled->bytes;
   Json intervals = Json::array();
   for (const Interval& interval : settled->intervals) {
@@ -70,6 +75,52 @@ Described describe_skipped(Json out, Bytes payload) {
   out["sender_id"] = skipped->producer.agent.hex();
   out["epoch"] = skipped->producer.epoch;
   out["number"] = skipped->number;
+  return out;
+}
+
+Described describe_duplicate(Json out, Bytes payload) {
+  const auto duplicate = decode_duplicate_record(payload);
+  if (!duplicate) return std::nullopt;
+  out["sender_id"] = duplicate->producer.agent.hex();
+  out["epoch"] = duplicate->producer.epoch;
+  out["number"] = duplicate->number;
+  out["envelope_id"] = duplicate->id.hex();
+  return out;
+}
+
+Described describe_retry(Json out, Bytes payload) {
+  const auto retry = decode_retry_record(payload);
+  if (!retry) return std::nullopt;
+  out["agent_id"] = retry->agent.hex();
+  out["channel_id"] = retry->channel.hex();
+  out["position"] = retry->position.value;
+  out["attempts"] = retry->attempts;
+  out["not_before_ns"] = retry->not_before_ns;
+  out["reason"] = retry->reason;
+  return out;
+}
+
+Described describe_dead(Json out, Bytes record, bool payload) {
+  const auto dead = decode_dead_record(record);
+  const auto envelope = dead ? parse_envelope(dead->envelope) : std::nullopt;
+  if (!envelope) return std::nullopt;
+  out["agent_id"] = dead->agent.hex();
+  out["channel_id"] = dead->channel.hex();
+  out["position"] = dead->position.value;
+  out["envelope_id"] = envelope->envelope_id().hex();
+  out["attempts"] = dead->attempts;
+  out["died_at_ns"] = dead->died_at_ns;
+  out["bytes"] = dead->envelope.size();
+  out["reason"] = dead->reason;
+  if (payload) add_payload(out, *envelope);
+  return out;
+}
+
+Described describe_dead_dropped(Json out, Bytes payload) {
+  const auto dropped = decode_dead_dropped_record(payload);
+  if (!dropped) return std::nullopt;
+  out["agent_id"] = dropped->agent.hex();
+  out["dead"] = dropped->dead.value;
   return out;
 }
 
@@ -135,6 +186,14 @@ Described describe_record(const RecordView& record, bool payload) {
       return describe_row(begin("snapshot_row"), record.payload);
     case RecordType::kSnapshotEnd:
       return begin("snapshot_ends");
+    case RecordType::kDuplicate:
+      return describe_duplicate(begin("duplicate"), record.payload);
+    case RecordType::kRetry:
+      return describe_retry(begin("retry"), record.payload);
+    case RecordType::kDead:
+      return describe_dead(begin("dead"), record.payload, payload);
+    case RecordType::kDeadDropped:
+      return describe_dead_dropped(begin("dead_dropped"), record.payload);
   }
   return std::nullopt;
 }
@@ -149,7 +208,8 @@ std::string record_line(const Json& record) {
     }
     line += key + '=';
     // Names and texts are quoted, so that a line stays one line.
-    const bool bare = value.is_string() && key != "text" && key != "name";
+    const bool written = key == "text" || key == "name" || key == "reason";
+    const bool bare = value.is_string() && !written;
     line += bare ? value.get<std::string>()
                  : value.dump(-1, ' ', false, Json::error_handler_t::replace);
   }

@@ -4,6 +4,7 @@
 import json
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -211,6 +212,15 @@ class Daemon(HubTest):
         second = self.capstand()
         self.assertEqual(second.returncode, 1)
         self.assertIn(f"process {self.folder.hub.pid}", second.stderr)
+
+    def test_too_few_file_descriptors_are_told_with_the_remedy(self):
+        done = subprocess.run([str(self.folder.bin / "capstand"), "--dir", str(self.folder.path)],
+                              capture_output=True, text=True, timeout=20, check=False,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE,
+                                                                    (100, 100)))
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("may open 100 files", done.stderr)
+        self.assertIn("ulimit -Hn", done.stderr)
 
     def test_a_second_hub_on_the_port_ends_at_once(self):
         self.folder.start()
