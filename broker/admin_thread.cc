@@ -9,15 +9,32 @@
 
 namespace capstan {
 
+namespace {
+
+int make_wake_fd(bool readable) {
+  const int fd = ::eventfd(readable ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
+  CAPSTAN_CHECK(fd >= 0);
+  return fd;
+}
+
+std::vector<Event> first_look(const Watch& watch) {
+  std::vector<Event> events;
+  if (!watch.look) return events;
+  if (auto event = watch.look()) events.push_back(*std::move(event));
+  return events;
+}
+
+}  // namespace
+
 AdminThread::AdminThread(Layout layout, CredentialStore& credentials,
-                         std::function<Status()> reload_config)
+                         std::function<Status()> reload_config, Watch watch)
     : layout_(std::move(layout)),
       credentials_(credentials),
       reload_config_(std::move(reload_config)),
-      wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      thread_([this] { run(); }) {
-  CAPSTAN_CHECK(wake_fd_ >= 0);
-}
+      watch_(std::move(watch)),
+      wake_fd_(make_wake_fd(watch_.look != nullptr)),
+      results_(first_look(watch_)),
+      thread_([this] { run(); }) {}
 
 AdminThread::~AdminThread() {
   {
@@ -45,22 +62,36 @@ void AdminThread::reload() {
   queue([this] { return reload_now(); });
 }
 
+// True for a job, or for the end; false when it is time to look.
+bool AdminThread::wait_for_work(std::unique_lock<std::mutex>& lock) {
+  const auto ready = [this] { return stopping_ || !jobs_.empty(); };
+  if (watch_.look) return changed_.wait_for(lock, watch_.interval, ready);
+  changed_.wait(lock, ready);
+  return true;
+}
+
 void AdminThread::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    if (jobs_.empty()) return;
-    const Job job = std::move(jobs_.front());
-    jobs_.pop_front();
+    Job job = watch_.look;
+    if (wait_for_work(lock)) {
+      if (jobs_.empty()) return;
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
     lock.unlock();
     std::optional<Event> result = job();
     lock.lock();
-    if (result) {
-      results_.push_back(*std::move(result));
-      const std::uint64_t one = 1;
-      (void)!::write(wake_fd_, &one, sizeof one);
-    }
+    report(std::move(result));
   }
+}
+
+// With the lock held.
+void AdminThread::report(std::optional<Event> result) {
+  if (!result) return;
+  results_.push_back(*std::move(result));
+  const std::uint64_t one = 1;
+  (void)!::write(wake_fd_, &one, sizeof one);
 }
 
 std::optional<Event> AdminThread::admit_now(const AdmittedKey& key) {

@@ -1,6 +1,7 @@
 // Disk work of the operator's requests, which the core must not wait for.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -14,15 +15,22 @@
 
 namespace capstan {
 
+/// Something that the admin thread looks at again and again.
+struct Watch {
+  std::function<std::optional<Event>()> look;  ///< Null: nothing to watch.
+  std::chrono::milliseconds interval{200};
+};
+
 /// Writes agents/NAME and swaps the credential snapshot.
 ///
 /// Thread: calls from the core thread; results come back through drain().
 class AdminThread {
  public:
   /// `reload_config` is called first by a reload, on this thread; its error stops the reload.
+  /// The first look is taken here: its event waits when this returns.
   AdminThread(
       Layout layout, CredentialStore& credentials,
-      std::function<Status()> reload_config = [] { return Status(); });
+      std::function<Status()> reload_config = [] { return Status(); }, Watch watch = {});
   /// Ends after the work that waits.
   ~AdminThread();
   AdminThread(const AdminThread&) = delete;
@@ -45,12 +53,15 @@ class AdminThread {
 
   void queue(Job job);
   void run();
+  [[nodiscard]] bool wait_for_work(std::unique_lock<std::mutex>& lock);
+  void report(std::optional<Event> result);
   std::optional<Event> admit_now(const AdmittedKey& key);
   std::optional<Event> reload_now();
 
   Layout layout_;
   CredentialStore& credentials_;
   std::function<Status()> reload_config_;
+  Watch watch_;
   int wake_fd_;
   std::mutex mutex_;
   std::condition_variable changed_;

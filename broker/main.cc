@@ -25,6 +25,7 @@
 #include "config/init.h"
 #include "config/run_folder.h"
 #include "core_thread.h"
+#include "disk_watch.h"
 #include "recovery.h"
 #include "version.h"
 
@@ -46,13 +47,23 @@ int fail(const Error& error) {
   return error.code == ErrorCode::kBadConfig ? kExitConfig : kExitFailed;
 }
 
+/// What the journal, the log and some hundred connections take.
+constexpr rlim_t kDescriptorsMin = 512;
+
 /// A connection and a table file cost a descriptor each; LevelDB reads the limit once, at first
-/// use.
-void raise_descriptor_limit() {
+/// use. libzmq spins when it has none left for a new connection: better not to begin.
+Status raise_descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};
   limit.rlim_cur = limit.rlim_max;
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max >= kDescriptorsMin) return {};
+  return {ErrorCode::kBadConfig,
+          "this process may open " + std::to_string(limit.rlim_max) +
+              " files; the hub needs one for each connection, and " +
+              std::to_string(kDescriptorsMin) +
+              " at least: raise the hard limit (`ulimit -Hn 65536`, or LimitNOFILE=65536 in its "
+              "service)"};
 }
 
 /// Signals are read from a descriptor by the core thread; no other thread sees them.
@@ -175,7 +186,9 @@ int serve(const Layout& layout, const std::filesystem::path& config_file, const 
   secure_random(start.boot.bytes);
   start.version = kVersion;
   const SystemClock clock;
-  AdminThread admin(layout, credentials, [&config_file] { return reload_log_level(config_file); });
+  DiskWatch disk(**store, config.journal.disk_reserve_bytes);
+  AdminThread admin(layout, credentials, [&config_file] { return reload_log_level(config_file); },
+                    {[&disk] { return disk.look(); }});
   JournalThreads journal(**store);
   CoreThread core({clock, **router, **store, journal, admin, **auth, signal_fd});
   return core.run(hub_config(config), std::move(recovered->state), start,
@@ -227,7 +240,7 @@ int main_of(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
   ::umask(0077);
-  raise_descriptor_limit();
+  if (Status raised = raise_descriptor_limit(); !raised) return fail(raised.error());
   if (Status hardened = harden_process(); !hardened) return fail(hardened.error());
   if (Status ready = init_security(); !ready) return fail(ready.error());
   // libzmq numbers its peers from rand(), and never seeds it.

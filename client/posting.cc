@@ -177,6 +177,7 @@ bool Posting::is_final(const Error& error) const {
     case ErrorCode::kWindowExceeded:
       return false;  // about the moment, never about the envelope
     case ErrorCode::kInboxFull:
+    case ErrorCode::kDiskFull:
       return !wait_when_full_;
     default:
       break;

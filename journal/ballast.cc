@@ -16,18 +16,18 @@ Error failed(const std::string& path, int reason) {
   return {ErrorCode::kIo, path + ": " + std::strerror(reason)};
 }
 
-Result<std::uint64_t> free_bytes(const std::string& path) {
-  const std::string directory = path.substr(0, path.rfind('/'));
+}  // namespace
+
+Result<std::uint64_t> Ballast::disk_free_bytes() const {
+  const std::string directory = path_.substr(0, path_.rfind('/'));
   struct statvfs space {};
   if (::statvfs(directory.c_str(), &space) != 0) return failed(directory, errno);
   return std::uint64_t{space.f_bavail} * std::uint64_t{space.f_frsize};
 }
 
-}  // namespace
-
 Status Ballast::settle() {
   if (bytes_ == 0) return release();
-  const auto free = free_bytes(path_);
+  const auto free = disk_free_bytes();
   if (!free) return free.error();
   struct stat file {};
   const bool exists = ::stat(path_.c_str(), &file) == 0 && file.st_size > 0 &&

@@ -1,6 +1,7 @@
 // Disk space held back, so that a full disk still has room to recover and to drop segments.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -8,7 +9,7 @@
 
 namespace capstan {
 
-/// A real file of zeros whose blocks are allocated. Thread: one at a time.
+/// A real file of zeros whose blocks are allocated. Thread: one at a time; held() is free.
 class Ballast {
  public:
   Ballast(std::string path, std::uint64_t bytes) : path_(std::move(path)), bytes_(bytes) {}
@@ -24,12 +25,15 @@ class Ballast {
 
   [[nodiscard]] bool held() const { return held_; }
 
+  /// Of the file system that the file lies on, for whom we run as. Errors: kIo.
+  [[nodiscard]] Result<std::uint64_t> disk_free_bytes() const;
+
  private:
   [[nodiscard]] Status create();
 
   std::string path_;
   std::uint64_t bytes_;
-  bool held_ = false;
+  std::atomic<bool> held_ = false;
 };
 
 }  // namespace capstan

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -18,6 +19,25 @@ std::string_view base_name(std::string_view path) {
 bool is_log(std::string_view path) { return base_name(path).ends_with(".log"); }
 
 bool is_manifest(std::string_view path) { return base_name(path).starts_with("MANIFEST"); }
+
+/// A table asks for what its own structures name: beyond the end lies damage, and no failure of the
+/// disk, as which LevelDB's own Env reports it.
+class BoundedFile final : public leveldb::RandomAccessFile {
+ public:
+  BoundedFile(leveldb::RandomAccessFile* file, std::uint64_t bytes) : file_(file), bytes_(bytes) {}
+
+  leveldb::Status Read(std::uint64_t offset, std::size_t count, leveldb::Slice* result,
+                       char* scratch) const override {
+    if (offset > bytes_ || count > bytes_ - offset) {
+      return leveldb::Status::Corruption("a table names what lies beyond its end");
+    }
+    return file_->Read(offset, count, result, scratch);
+  }
+
+ private:
+  std::unique_ptr<leveldb::RandomAccessFile> file_;
+  std::uint64_t bytes_;
+};
 
 }  // namespace
 
@@ -44,6 +64,16 @@ JournalEnv::JournalEnv(DirectorySync& names)
 leveldb::Status JournalEnv::sync_directory(const std::string& path) {
   if (names_ == nullptr || names_->sync_directory(path)) return leveldb::Status::OK();
   return leveldb::Status::IOError(path, "directory sync failed");
+}
+
+leveldb::Status JournalEnv::NewRandomAccessFile(const std::string& path,
+                                                leveldb::RandomAccessFile** file) {
+  std::uint64_t bytes = 0;
+  const leveldb::Status measured = target()->GetFileSize(path, &bytes);
+  if (!measured.ok()) return measured;
+  const leveldb::Status opened = target()->NewRandomAccessFile(path, file);
+  if (opened.ok()) *file = new BoundedFile(*file, bytes);
+  return opened;
 }
 
 // LevelDB syncs the bytes of a log but never its name: a power cut could leave synced records in a

@@ -27,6 +27,8 @@ class JournalEnv final : public leveldb::EnvWrapper {
   /// The real disk.
   explicit JournalEnv(DirectorySync& names);
 
+  leveldb::Status NewRandomAccessFile(const std::string& path,
+                                      leveldb::RandomAccessFile** file) override;
   leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
   leveldb::Status RenameFile(const std::string& from, const std::string& to) override;
   leveldb::Status RemoveFile(const std::string& path) override;

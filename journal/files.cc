@@ -128,7 +128,7 @@ Status move_directory(JournalEnv& env, const std::string& from, const std::strin
 
 Result<std::string> quarantine(JournalEnv& env, const std::string& path) {
   for (std::uint64_t n = 1;; ++n) {
-    const std::string aside = path + ".quarantined-" + std::to_string(n);
+    const std::string aside = path + std::string(kQuarantinedSuffix) + std::to_string(n);
     if (is_directory(env, aside)) continue;
     if (Status moved = move_directory(env, path, aside); !moved) return moved.error();
     return aside;

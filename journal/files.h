@@ -30,6 +30,8 @@ struct DataPaths {
 inline constexpr std::string_view kDroppingSuffix = ".dropping";
 inline constexpr std::string_view kSalvageSuffix = ".salvage";
 inline constexpr std::string_view kRebuiltSuffix = ".rebuilt";
+/// A number follows it.
+inline constexpr std::string_view kQuarantinedSuffix = ".quarantined-";
 
 /// The twenty digits that name a segment's directory; empty for any other name.
 [[nodiscard]] std::optional<Sequence> parse_segment_name(std::string_view name);

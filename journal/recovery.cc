@@ -30,8 +30,13 @@ Error no_state(const DataPaths& paths) {
 }  // namespace
 
 Recovery::Recovery(const DatabaseContext& context, const DataPaths& paths, SegmentSet& segments,
-                   std::optional<Witness> witness, RecoverySink& sink)
-    : context_(context), paths_(paths), segments_(segments), witness_(witness), sink_(sink) {}
+                   std::optional<Witness> witness, RecoverySink& sink, Replay replay)
+    : context_(context),
+      paths_(paths),
+      segments_(segments),
+      witness_(witness),
+      sink_(sink),
+      replay_(replay) {}
 
 Result<Recovered> Recovery::run() {
   if (witness_) {
@@ -41,7 +46,7 @@ Result<Recovered> Recovery::run() {
   if (Status opened = open_state(); !opened) return opened.error();
   if (Status clean = remove_unborn_segments(); !clean) return clean.error();
   const bool checkpointed = state_->mark().checkpoint != 0;
-  if (Status chosen = checkpointed ? deliver_rows() : choose_snapshot(); !chosen)
+  if (Status chosen = checkpointed ? deliver_rows() : begin_without_rows(); !chosen)
     return chosen.error();
   if (Status replayed = replay(); !replayed) return replayed.error();
   summary_.segments = segments_.firsts();
@@ -67,6 +72,11 @@ Status Recovery::open_state() {
 
 Status Recovery::deliver_rows() {
   return state_->rows([this](Bytes key, Bytes value) { return sink_.row(key, value); });
+}
+
+// A check of everything needs no state to begin from.
+Status Recovery::begin_without_rows() {
+  return replay_ == Replay::kNeeded ? choose_snapshot() : Status();
 }
 
 Status Recovery::choose_snapshot() {
@@ -124,6 +134,8 @@ Status Recovery::remove_unborn_segments() {
 Status Recovery::replay() {
   const std::vector<Sequence> firsts = segments_.firsts();
   next_ = summary_.applied.plus(1);
+  // What stood before the oldest segment was dropped, or else the state says that it is missing.
+  if (replay_ == Replay::kEverything && !firsts.empty()) next_ = firsts.front();
   const auto after = std::upper_bound(firsts.begin(), firsts.end(), next_);
   const auto begin = after == firsts.begin() ? after : std::prev(after);
   if (begin != firsts.end()) {
@@ -136,9 +148,17 @@ Status Recovery::replay() {
   // loss.
   if (next_ <= known_last()) take_gap({next_, known_last()});
   summary_.last_sequence = Sequence{next_.value - 1};
-  const bool told = witness_ && witness_->last == summary_.last_sequence && last_checksum_;
-  if (told && witness_->checksum != *last_checksum_) summary_.chain_breaks.push_back(last_base_);
+  summary_.witness = judge_witness();
+  if (summary_.witness == WitnessVerdict::kDisagrees) summary_.chain_breaks.push_back(last_base_);
   return {};
+}
+
+WitnessVerdict Recovery::judge_witness() const {
+  if (!witness_) return WitnessVerdict::kNone;
+  if (witness_->last < summary_.last_sequence) return WitnessVerdict::kOlder;
+  if (!last_checksum_) return WitnessVerdict::kTailLost;
+  return witness_->checksum == *last_checksum_ ? WitnessVerdict::kAgrees
+                                               : WitnessVerdict::kDisagrees;
 }
 
 // Two walks at most: damage met on the way replaces the segment, and the second goes on from there.
@@ -214,7 +234,7 @@ Status Recovery::take_block(const StoredBlock& block) {
   commit_last_ = header.commit_last;
   summary_.last_commit = std::max(summary_.last_commit, header.commit);
   summary_.id_time_ceiling_ns = std::max(summary_.id_time_ceiling_ns, header.id_time_ceiling_ns);
-  if (header.last() <= summary_.applied) return {};
+  if (replay_ == Replay::kNeeded && header.last() <= summary_.applied) return {};
   ++summary_.replayed_blocks;
   return sink_.block(block.to_block());
 }

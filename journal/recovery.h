@@ -25,7 +25,7 @@ class Recovery {
  public:
   /// Everything given outlives this. `witness` is what was read before anything was written.
   Recovery(const DatabaseContext& context, const DataPaths& paths, SegmentSet& segments,
-           std::optional<Witness> witness, RecoverySink& sink);
+           std::optional<Witness> witness, RecoverySink& sink, Replay replay);
 
   [[nodiscard]] Result<Recovered> run();
 
@@ -33,6 +33,7 @@ class Recovery {
   // State.
   [[nodiscard]] Status open_state();
   [[nodiscard]] Status deliver_rows();
+  [[nodiscard]] Status begin_without_rows();
   [[nodiscard]] Status choose_snapshot();
   [[nodiscard]] Result<std::optional<Sequence>> snapshot_at_head(Sequence first);
 
@@ -46,6 +47,7 @@ class Recovery {
   [[nodiscard]] Status take_block(const StoredBlock& block);
   [[nodiscard]] Status close_tail(Segment& segment, Sequence last);
   void take_gap(Gap gap);
+  [[nodiscard]] WitnessVerdict judge_witness() const;
 
   // Damage.
   [[nodiscard]] Result<std::shared_ptr<Segment>> open_or_salvage(Sequence first);
@@ -58,6 +60,7 @@ class Recovery {
   SegmentSet& segments_;
   std::optional<Witness> witness_;
   RecoverySink& sink_;
+  Replay replay_;
 
   std::unique_ptr<StateDb> state_;
   RecoverySummary summary_;

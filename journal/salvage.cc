@@ -136,6 +136,8 @@ Result<std::vector<Gap>> find_gaps(const Segment& segment, Sequence first,
 Status repair(const DatabaseContext& context, const std::string& copy) {
   FailureWatch watch(context.env);
   leveldb::Options options = context.options();
+  // Of tables. Logs are read without checksums whatever is said here.
+  options.paranoid_checks = true;
   options.env = &watch;
   const leveldb::Status repaired = leveldb::RepairDB(copy, options);
   if (!watch.first_failure().ok()) return leveldb_error(watch.first_failure(), copy);

@@ -83,6 +83,11 @@ std::optional<Sequence> SegmentSet::find(Sequence sequence) const {
   return first;
 }
 
+Sequence SegmentSet::last_of(Sequence first) const {
+  const std::lock_guard lock(mutex_);
+  return known_.at(first).last;
+}
+
 Result<std::shared_ptr<Segment>> SegmentSet::create(Sequence first) {
   auto created = Segment::create(context_, paths_.segment(first));
   if (!created) return created.error();

@@ -36,6 +36,9 @@ class SegmentSet {
   /// none.
   [[nodiscard]] std::optional<Sequence> find(Sequence sequence) const;
 
+  /// Last sequence of a segment of the set.
+  [[nodiscard]] Sequence last_of(Sequence first) const;
+
   /// Creates the segment and makes it the newest. Errors: kIo.
   [[nodiscard]] Result<std::shared_ptr<Segment>> create(Sequence first);
 

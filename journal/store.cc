@@ -74,6 +74,16 @@ Error missing_block(SegmentReader& reader, Sequence base) {
   return not_found;
 }
 
+/// The known loss that `sequence` lies in.
+std::optional<Gap> known_gap(SegmentReader& reader, Sequence sequence) {
+  reader.seek_at_or_before(sequence);
+  if (!reader.valid()) return std::nullopt;
+  const auto entry = reader.entry();
+  if (!entry || !std::holds_alternative<Gap>(*entry)) return std::nullopt;
+  const Gap gap = std::get<Gap>(*entry);
+  return gap.last >= sequence ? std::optional(gap) : std::nullopt;
+}
+
 Result<SharedBlock> read_block(SegmentReader& reader, Sequence base) {
   if (!reader.valid() || reader.key() != base) reader.seek(base);
   if (!reader.valid() || reader.key() != base) return missing_block(reader, base);
@@ -84,6 +94,19 @@ Result<SharedBlock> read_block(SegmentReader& reader, Sequence base) {
   reader.next();  // Whoever reads one block mostly reads the one after it.
   return copy;
 }
+
+/// Where a read of several blocks stands; holds its segment open.
+struct ReadPlace {
+  std::optional<Sequence> first;
+  std::shared_ptr<Segment> segment;
+  std::optional<SegmentReader> reader;
+
+  void leave() {
+    reader.reset();
+    segment.reset();
+    first.reset();
+  }
+};
 
 }  // namespace
 
@@ -100,6 +123,9 @@ struct JournalStore::Parts {
 
   Status open_files();
   Status open_segment_for(const Commit& commit);
+  Status go_to(ReadPlace& place, Sequence first);
+  bool may_be_replaced(Sequence first, Sequence base);
+  Result<SharedBlock> read_one(ReadPlace& place, Sequence base);
   Status stop(Error error);
 
   // Set up in this order; databases end before the cache and the Env they use.
@@ -161,6 +187,45 @@ Status JournalStore::Parts::open_segment_for(const Commit& commit) {
   return {};
 }
 
+Status JournalStore::Parts::go_to(ReadPlace& place, Sequence first) {
+  if (place.first == first) return {};
+  place.leave();
+  auto opened = segments.get(first);
+  if (!opened) return opened.error();
+  place.segment = std::move(*opened);
+  place.reader.emplace(place.segment->reader());
+  place.first = first;
+  return {};
+}
+
+// The open segment is being written to, and a known loss has been dealt with.
+bool JournalStore::Parts::may_be_replaced(Sequence first, Sequence base) {
+  if (segments.firsts().back() == first) return false;
+  ReadPlace place;
+  return !go_to(place, first) || !known_gap(*place.reader, base);
+}
+
+Result<SharedBlock> JournalStore::Parts::read_one(ReadPlace& place, Sequence base) {
+  const auto first = segments.find(base);
+  if (!first) {
+    return {ErrorCode::kNotFound, "no segment holds sequence " + std::to_string(base.value)};
+  }
+  const auto try_once = [&]() -> Result<SharedBlock> {
+    if (Status there = go_to(place, *first); !there) return there.error();
+    return read_block(*place.reader, base);
+  };
+  auto block = try_once();
+  if (block || block.error().code != ErrorCode::kDamaged || !may_be_replaced(*first, base)) {
+    return block;
+  }
+  place.leave();
+  segments.close(*first);
+  const auto aside = salvage_segment(context, paths, *first, segments.last_of(*first));
+  if (!aside) return aside.error();
+  segments.measure(*first);
+  return try_once();
+}
+
 Status JournalStore::Parts::stop(Error error) {
   error.code = ErrorCode::kIo;
   error.context = "the journal has stopped: " + error.context;
@@ -181,10 +246,10 @@ Result<std::unique_ptr<JournalStore>> JournalStore::open(const JournalOptions& o
   return std::unique_ptr<JournalStore>(new JournalStore(std::move(parts)));
 }
 
-Result<RecoverySummary> JournalStore::recover(RecoverySink& sink) {
+Result<RecoverySummary> JournalStore::recover(RecoverySink& sink, Replay replay) {
   Parts& p = *parts_;
   CAPSTAN_CHECK(!p.recovered);
-  Recovery recovery(p.context, p.paths, p.segments, p.witness->read(), sink);
+  Recovery recovery(p.context, p.paths, p.segments, p.witness->read(), sink, replay);
   auto done = recovery.run();
   if (!done) return done.error();
   const RecoverySummary& summary = done->summary;
@@ -232,28 +297,22 @@ Result<std::vector<SharedBlock>> JournalStore::read(std::span<const Sequence> ba
   const std::lock_guard guard(p.reader_mutex);
   std::vector<SharedBlock> blocks;
   blocks.reserve(bases.size());
-  std::optional<Sequence> at;
-  std::shared_ptr<Segment> segment;
-  std::optional<SegmentReader> reader;
+  ReadPlace place;
   for (const Sequence base : bases) {
-    const auto first = p.segments.find(base);
-    if (!first) {
-      return {ErrorCode::kNotFound, "no segment holds sequence " + std::to_string(base.value)};
-    }
-    if (at != first) {
-      reader.reset();
-      auto opened = p.segments.get(*first);
-      if (!opened) return opened.error();
-      segment = std::move(*opened);
-      reader.emplace(segment->reader());
-      reader->seek(base);
-      at = first;
-    }
-    auto block = read_block(*reader, base);
+    auto block = p.read_one(place, base);
     if (!block) return block.error();
     blocks.push_back(std::move(*block));
   }
   return blocks;
+}
+
+std::optional<Gap> JournalStore::lost_at(Sequence base) {
+  Parts& p = *parts_;
+  const std::lock_guard guard(p.reader_mutex);
+  const auto first = p.segments.find(base);
+  ReadPlace place;
+  if (!first || !p.go_to(place, *first)) return std::nullopt;
+  return known_gap(*place.reader, base);
 }
 
 Status JournalStore::write_checkpoint(const Checkpoint& checkpoint) {
@@ -296,5 +355,14 @@ std::uint64_t JournalStore::bytes_on_disk() const {
 bool JournalStore::ballast_held() const { return parts_->ballast.held(); }
 
 Status JournalStore::release_ballast() { return parts_->ballast.release(); }
+
+Status JournalStore::settle_ballast() {
+  return parts_->real_disk ? parts_->ballast.settle() : Status();
+}
+
+Result<std::uint64_t> JournalStore::disk_free_bytes() const {
+  if (!parts_->real_disk) return {ErrorCode::kNotFound, "this disk does not tell its free space"};
+  return parts_->ballast.disk_free_bytes();
+}
 
 }  // namespace capstan

@@ -111,8 +111,10 @@ JournalResult perform(JournalStore& store, const Commit& commit) {
 
 JournalResult perform(JournalStore& store, const ReadJob& job) {
   auto blocks = store.read(job.bases);
-  if (!blocks) return ReadDone{job.id, {}, blocks.error()};
-  return ReadDone{job.id, std::move(*blocks), std::nullopt};
+  if (blocks) return ReadDone{job.id, std::move(*blocks), std::nullopt, std::nullopt};
+  const bool one = job.bases.size() == 1 && blocks.error().code == ErrorCode::kDamaged;
+  const auto lost = one ? store.lost_at(job.bases.front()) : std::nullopt;
+  return ReadDone{job.id, {}, blocks.error(), lost};
 }
 
 JournalResult perform(JournalStore& store, const Checkpoint& checkpoint) {

@@ -31,6 +31,7 @@ struct Config {
     std::string directory;  ///< As written; see journal_directory().
     std::uint64_t segment_bytes_max = 0;
     std::uint64_t checkpoint_interval_ms = 0;
+    std::uint64_t disk_reserve_bytes = 0;
     bool operator==(const Journal&) const = default;
   } journal;
 

@@ -33,6 +33,10 @@ constexpr Option kOptions[] = {
     {"journal", "checkpoint_interval_ms", "ms", Reload::kAtRestart,
      NumberOption{5'000, 100, 3'600'000, CAPSTAN_FIELD(journal.checkpoint_interval_ms)},
      "How often the state is saved; a start replays what came after the last time."},
+    {"journal", "disk_reserve_bytes", kBytesUnit, Reload::kAtRestart,
+     NumberOption{256 * kMiB, 16 * kMiB, kTiB, CAPSTAN_FIELD(journal.disk_reserve_bytes)},
+     "While the disk has less free space, sends are refused as disk_full; what is there is "
+     "delivered and acknowledged. More than the hub writes in a second."},
 
     {"delivery", "lease_ms", "ms", Reload::kAtRestart,
      NumberOption{10'000, 1'000, 600'000, CAPSTAN_FIELD(delivery.lease_ms)},

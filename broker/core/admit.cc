@@ -38,6 +38,9 @@ std::optional<std::pair<ErrorCode, std::string>> check_place(const Core& core,
        session.unaccepted.bytes + bytes > core.config.window_bytes)) {
     return {{ErrorCode::kWindowExceeded, "more is unaccepted than the send window allows"}};
   }
+  if (core.disk && core.disk->state == DiskState::kFull) {
+    return {{ErrorCode::kDiskFull, "the hub's disk is nearly full; send again later"}};
+  }
   if (mailbox.pending() >= core.config.inbox_envelopes_max ||
       mailbox.pending_bytes + bytes > core.config.inbox_bytes_max) {
     return {{ErrorCode::kInboxFull, "the receiver's inbox is full; send again later"}};

@@ -240,6 +240,7 @@ struct Core {
 
   Counters counters;
   Gauges gauges;
+  std::optional<DiskSpace> disk;  ///< Empty until somebody has looked.
   bool stopping = false;
   bool stopped = false;
 

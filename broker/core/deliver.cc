@@ -212,14 +212,17 @@ void retry_failed_reads(Core& core) {
 
 /// A damaged block is a gap, and only that block: of several, it is looked for one by one. After an
 /// I/O error the mail stays where it is, and is read again a little later.
-void take_read_error(Core& core, Session* session, const PendingRead& read, const Error& error) {
+void take_read_error(Core& core, Session* session, const PendingRead& read, const ReadDone& done) {
+  const Error& error = *done.error;
   core.audit("read_failed", "agent=" + read.agent.hex() + " error=\"" + error.text() + "\"");
   if (error.code == ErrorCode::kIo) {
     if (core.failed_reads.empty()) core.retry_reads_ns = core.now.monotonic_ns + kReadRetryNs;
     core.failed_reads.push_back(read.agent);
     return;
   }
-  if (read.bases.size() == 1) record_gap(core, {read.bases.front(), read.bases.front()});
+  if (read.bases.size() == 1) {
+    record_gap(core, done.lost.value_or(Gap{read.bases.front(), read.bases.front()}));
+  }
   if (session == nullptr) return;
   session->blocks_per_read = 1;
   mark_ready(core, *session);
@@ -277,7 +280,7 @@ void take_read(Core& core, const ReadDone& done) {
   const bool waiting = session != nullptr && session->reading;
   if (waiting) session->reading = false;
   if (done.error) {
-    take_read_error(core, session, read, *done.error);
+    take_read_error(core, session, read, done);
   } else if (waiting) {
     session->blocks_per_read = kBlocksPerReadMax;
     session->read_ahead.assign(done.blocks.begin(), done.blocks.end());

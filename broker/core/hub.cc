@@ -82,6 +82,7 @@ struct Hub::Impl {
   void take(const KeysChanged& changed) { take_keys(core, changed.keys); }
   void take(const KeyAdmitted& admitted) { take_admission(core, admitted); }
   void take(const Gauges& gauges) { core.gauges = gauges; }
+  void take(const DiskSpace& disk) { take_disk_space(core, disk); }
   void take(const Tick&) {}
   void take(const StopRequested&) { begin_stop(core); }
 

@@ -55,6 +55,7 @@ Answer status(Core& core, Connection&, const Request&, const ParamMap&) {
   std::uint64_t sessions = 0;
   for (const auto& [id, connection] : core.connections) sessions += connection->sessions.size();
   const Counters& counters = core.counters;
+  const DiskSpace disk = core.disk.value_or(DiskSpace{});
   return ParamMap()
       .set("ready", !core.stopping)
       .set("version", core.start.version)
@@ -79,7 +80,9 @@ Answer status(Core& core, Connection&, const Request&, const ParamMap&) {
       .set("last_sequence", core.committed.value)
       .set("segments", std::uint64_t{core.state.segments().size()})
       .set("gaps", std::uint64_t{core.state.gaps().size()})
-      .set("journal_bytes", core.gauges.journal_bytes);
+      .set("journal_bytes", core.gauges.journal_bytes)
+      .set("disk_free_bytes", disk.free_bytes)
+      .set("disk_state", std::string(disk_state_text(disk.state)));
 }
 
 Answer agent_add(Core& core, Connection& connection, const Request& request,

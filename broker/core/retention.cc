@@ -112,6 +112,26 @@ void take_segment_dropped(Core& core, const SegmentDropped& dropped) {
   add_record(core, SegmentRecord{dropped.first, SegmentState::kDropped});
 }
 
+std::string_view disk_state_text(DiskState state) {
+  switch (state) {
+    case DiskState::kOk:
+      return "ok";
+    case DiskState::kLow:
+      return "low";
+    case DiskState::kFull:
+      return "full";
+  }
+  return "ok";
+}
+
+void take_disk_space(Core& core, const DiskSpace& disk) {
+  const DiskState before = core.disk ? core.disk->state : DiskState::kOk;
+  core.disk = disk;
+  if (disk.state == before) return;
+  core.audit("disk", "state=" + std::string(disk_state_text(disk.state)) +
+                         " free_bytes=" + std::to_string(disk.free_bytes));
+}
+
 void record_gap(Core& core, const Gap& gap) {
   add_record(core, gap);
   core.audit("gap", "first=" + std::to_string(gap.first.value) +

@@ -131,6 +131,9 @@ void take_admission(Core& core, const KeyAdmitted& admitted);
                                            const AdmittedKey& owner);
 
 // retention.cc
+/// From here on sends are refused, or taken again, as the room on the disk says.
+void take_disk_space(Core& core, const DiskSpace& disk);
+[[nodiscard]] std::string_view disk_state_text(DiskState state);
 /// Before the first record of a commit: opens a new segment when the current one is full, with a
 /// snapshot at its head.
 void begin_commit(Core& core);

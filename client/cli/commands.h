@@ -11,5 +11,7 @@ int run_agent_list(const CommonOptions& common);
 int run_send(const CommonOptions& common, const SendOptions& options);
 int run_listen(const CommonOptions& common, const ListenOptions& options);
 int run_status(const CommonOptions& common);
+int run_journal_verify(const JournalToolOptions& options);
+int run_journal_dump(const JournalToolOptions& options);
 
 }  // namespace capstan::cli

@@ -15,6 +15,7 @@ int exit_code(const Error& error) {
     case ErrorCode::kSuperseded:
     case ErrorCode::kNotFound:
     case ErrorCode::kInboxFull:
+    case ErrorCode::kDiskFull:
     case ErrorCode::kTooLarge:
       return kExitRefused;
     case ErrorCode::kBadConfig:

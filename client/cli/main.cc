@@ -17,6 +17,7 @@ struct Arguments {
   AgentAddOptions agent_add;
   SendOptions send;
   ListenOptions listen;
+  JournalToolOptions journal;
   double connect_timeout_s = 5;
 };
 
@@ -53,7 +54,8 @@ CLI::App* add_send(CLI::App& app, Arguments& arguments) {
   command->add_option("--file", arguments.send.file, "Read from this file");
   command->add_flag("--lines", arguments.send.lines,
                     "Each line is an envelope; order is kept through retries");
-  command->add_flag("--wait", arguments.send.wait, "Wait while the receiver's inbox is full");
+  command->add_flag("--wait", arguments.send.wait,
+                    "Wait while the receiver's inbox or the hub's disk is full");
   command->add_option("--ttl", arguments.send.ttl_seconds,
                       "Seconds; what is not delivered by then expires, and you are told by mail");
   command
@@ -80,6 +82,39 @@ CLI::App* add_listen(CLI::App& app, Arguments& arguments) {
   return command;
 }
 
+void add_journal_tool(CLI::App& command, Arguments& arguments) {
+  command.add_option(
+      "DIR", arguments.journal.directory,
+      "The hub's folder, or its data folder (default: $CAPSTAN_DIR, else the current "
+      "directory)");
+  command.add_option("--dir", arguments.journal.directory, "The same");
+  command.add_option("--scratch", arguments.journal.scratch,
+                     "Where the copy is made (default: $TMPDIR, else /tmp)");
+  command.add_flag("--json", arguments.journal.json, "Print JSON");
+}
+
+struct JournalCommands {
+  CLI::App* verify;
+  CLI::App* dump;
+};
+
+JournalCommands add_journal(CLI::App& app, Arguments& arguments) {
+  CLI::App* journal =
+      app.add_subcommand("journal", "Check or read the journal of a hub that is stopped");
+  journal->require_subcommand(1);
+  CLI::App* verify = journal->add_subcommand(
+      "verify",
+      "Check everything on a copy and name all that is lost; exit 0 when sound, 1 when damaged");
+  add_journal_tool(*verify, arguments);
+  CLI::App* dump =
+      journal->add_subcommand("dump", "Print one record a line, from a copy; lost ones are named");
+  add_journal_tool(*dump, arguments);
+  dump->add_option("--from", arguments.journal.from.value, "First sequence");
+  dump->add_option("--to", arguments.journal.to.value, "Last sequence");
+  dump->add_flag("--payload", arguments.journal.payload, "Print what envelopes say, too");
+  return {verify, dump};
+}
+
 int main_of(int argc, char** argv) {
   CLI::App app{"Capstan: a durable message hub for agents."};
   app.name("capstan");
@@ -89,6 +124,7 @@ int main_of(int argc, char** argv) {
   const char* from_environment = std::getenv("CAPSTAN_DIR");
   arguments.common.directory = from_environment == nullptr ? "." : from_environment;
   arguments.init.directory = arguments.common.directory;
+  arguments.journal.directory = arguments.common.directory;
 
   CLI::App* init = add_init(app, arguments);
   CLI::App* agent = app.add_subcommand("agent", "Admit agents, list them");
@@ -106,6 +142,7 @@ int main_of(int argc, char** argv) {
   CLI::App* status =
       app.add_subcommand("status", "Whether the hub is ready (exit 0, else 75), and its counters");
   add_common(*status, arguments);
+  const JournalCommands journal = add_journal(app, arguments);
 
   try {
     app.parse(argc, argv);
@@ -121,6 +158,8 @@ int main_of(int argc, char** argv) {
   if (send->parsed()) return run_send(arguments.common, arguments.send);
   if (listen->parsed()) return run_listen(arguments.common, arguments.listen);
   if (status->parsed()) return run_status(arguments.common);
+  if (journal.verify->parsed()) return run_journal_verify(arguments.journal);
+  if (journal.dump->parsed()) return run_journal_dump(arguments.journal);
   return kExitUsage;
 }
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "capstan/base/ids.h"
+
 namespace capstan::cli {
 
 /// Every command has these.
@@ -37,6 +39,16 @@ struct SendOptions {
   std::optional<std::uint32_t> ttl_seconds;
   std::string priority = "normal";  ///< background, normal or urgent.
   std::string idempotency_key;      ///< Empty: none. With `lines`, line n has KEY:n.
+};
+
+struct JournalToolOptions {
+  std::string directory;  ///< A hub's folder, or its data folder.
+  std::string scratch;    ///< Where the copy is made; empty: the system's folder for such things.
+  bool json = false;
+  // Of dump.
+  Sequence from;
+  Sequence to{UINT64_MAX};
+  bool payload = false;
 };
 
 struct ListenOptions {

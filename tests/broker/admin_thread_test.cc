@@ -145,5 +145,25 @@ TEST(AdminThread, FinishesTheWorkThatWaitsBeforeItEnds) {
   EXPECT_EQ(count_files(admin.layout.admissions()), 10U);
 }
 
+TEST(AdminThread, TheFirstLookWaitsAndEveryFurtherOneIsTold) {
+  const TemporaryFolder folder;
+  CredentialStore credentials;
+  std::uint64_t looks = 0;
+  const auto look = [&looks]() -> std::optional<Event> { return DiskSpace{{}, ++looks}; };
+  AdminThread thread(Layout{folder / "hub"}, credentials, [] { return Status(); },
+                     {look, std::chrono::milliseconds(1)});
+  std::vector<Event> events;
+  thread.drain(events);
+  ASSERT_GE(events.size(), 1U);
+  while (events.size() < 3) {
+    pollfd waiting{thread.wake_fd(), POLLIN, 0};
+    ASSERT_EQ(::poll(&waiting, 1, kPatienceMs), 1);
+    thread.drain(events);
+  }
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(std::get<DiskSpace>(events[i]).free_bytes, i + 1);
+  }
+}
+
 }  // namespace
 }  // namespace capstan

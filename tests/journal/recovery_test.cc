@@ -61,7 +61,9 @@ TEST(RecoveryDamage, AFlippedBitInTheLogCostsItsBlockAlone) {
 TEST(RecoveryDamage, AFlippedBitInATableCostsItsBlockAlone) {
   World world;
   world.start();
-  for (int i = 0; i < 5; ++i) world.write(2);
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(world.try_write(world.make(2, false, false, 1000)).ok());
+  }
   world.start();
   world.stop();
   const auto spot = world.find_on_disk(31);
@@ -128,6 +130,7 @@ TEST(RecoveryDamage, AWalThatEndsBeforeTheWitnessIsAGapAtItsEnd) {
   EXPECT_EQ(world.summary.last_sequence, Sequence{50});
   EXPECT_EQ(world.summary.last_commit, CommitNumber{2});
   EXPECT_EQ(world.summary.id_time_ceiling_ns, 1'000'002U);
+  EXPECT_EQ(world.summary.witness, WitnessVerdict::kTailLost);
 
   // Lost sequences are not used again, and the new commit continues behind them.
   world.write(1);
@@ -253,6 +256,52 @@ TEST(RecoveryDamage, AFullDiskDuringSalvageCostsNothing) {
     EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 21, 41, 51, 61, 71}));
     EXPECT_EQ(world.summary.gaps, (Gaps{gap(31, 40)}));
   }
+}
+
+// What a check of the whole journal reads, beside what a start needs.
+TEST(RecoveryEverything, BlocksAndDamageBeforeTheCheckpointAreFound) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.checkpoint(40, {{"a", "1"}});
+  world.write(1);
+  world.stop();
+  const auto spot = world.find_on_disk(11);
+  world.disk.flip_bit(spot.path, spot.offset, 0);
+  world.start();
+  EXPECT_EQ(world.sink.bases(), Bases{41});
+  EXPECT_TRUE(world.summary.gaps.empty());
+  world.stop();
+
+  auto store = JournalStore::open(world.options);
+  ASSERT_TRUE(store.ok());
+  journal_test::CollectingSink sink;
+  const auto summary = (*store)->recover(sink, Replay::kEverything);
+  ASSERT_TRUE(summary.ok());
+  EXPECT_EQ(sink.rows.size(), 1U);
+  EXPECT_EQ(sink.bases(), (Bases{1, 21, 31, 41}));
+  EXPECT_EQ(summary->gaps, (Gaps{gap(11, 20)}));
+  EXPECT_EQ(summary->applied, Sequence{40});
+  EXPECT_EQ(summary->witness, WitnessVerdict::kAgrees);
+}
+
+TEST(RecoveryEverything, ADamagedStateWithoutSnapshotRefusesAStartButNoCheck) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.checkpoint(40, {{"a", "1"}});
+  ASSERT_TRUE(world.store->drop_segment(Sequence{1}).ok());
+  world.stop();
+  ruin(world, "/data/state/");
+  auto store = JournalStore::open(world.options);
+  ASSERT_TRUE(store.ok());
+  journal_test::CollectingSink sink;
+  const auto summary = (*store)->recover(sink, Replay::kEverything);
+  ASSERT_TRUE(summary.ok()) << summary.error().text();
+  EXPECT_EQ(sink.bases(), (Bases{21, 31}));
+  EXPECT_EQ(summary->quarantined.size(), 1U);
 }
 
 TEST(RecoveryState, ADamagedStateStartsFromTheNewestSnapshot) {

@@ -12,6 +12,7 @@ namespace capstan {
 namespace {
 
 using journal_test::CollectingSink;
+using journal_test::gap;
 using journal_test::same;
 using journal_test::sequences;
 using journal_test::World;
@@ -275,6 +276,42 @@ TEST_F(RealDisk, WhatWasCommittedComesBackAndTheHolderIsNamed) {
   EXPECT_TRUE(summary->gaps.empty());
   ASSERT_TRUE((*store)->release_ballast().ok());
   EXPECT_FALSE(std::filesystem::exists(options_.directory + "/ballast"));
+}
+
+// Goal: damage behind the checkpoint, which no start looks at, is measured when it is met.
+TEST(StoreReads, ASealedSegmentThatDoesNotCheckIsReplacedAndTheLossIsExact) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.checkpoint(40, {{"a", "1"}});
+  world.stop();
+  const auto spot = world.find_on_disk(11);
+  world.disk.flip_bit(spot.path, spot.offset, 0);
+  world.start();
+  EXPECT_TRUE(world.summary.quarantined.empty());
+  const auto lost = world.store->read(sequences({11}));
+  ASSERT_FALSE(lost.ok());
+  EXPECT_EQ(lost.error().code, ErrorCode::kDamaged);
+  EXPECT_NE(lost.error().context.find("11 to 20"), std::string::npos) << lost.error().context;
+  EXPECT_EQ(world.store->lost_at(Sequence{11}), gap(11, 20));
+  EXPECT_EQ(world.store->lost_at(Sequence{1}), std::nullopt);
+  EXPECT_TRUE(world.store->read(sequences({1, 21, 31})).ok());
+  const std::size_t files = world.disk.files().size();
+  EXPECT_FALSE(world.store->read(sequences({11})).ok());
+  EXPECT_EQ(world.disk.files().size(), files) << "once is enough";
+}
+
+TEST(StoreReads, ASealedSegmentThatDoesNotOpenIsReplacedWithoutLoss) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.checkpoint(40, {{"a", "1"}});
+  world.stop();
+  ASSERT_TRUE(world.disk.RemoveFile("/data/journal/00000000000000000001/CURRENT").ok());
+  world.start();
+  EXPECT_TRUE(world.store->read(sequences({1, 11, 21})).ok());
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ class MemoryEnv::Writer final : public leveldb::WritableFile {
   Status Close() override { return Status::OK(); }
   Status Flush() override { return Status::OK(); }
   Status Sync() override {
+    env_.stall_.pass();
     const std::lock_guard lock(env_.mutex_);
     return env_.sync_file(*node_, path_);
   }
@@ -243,6 +244,22 @@ void MemoryEnv::flip_bit(const std::string& path, std::uint64_t offset, unsigned
   CAPSTAN_CHECK(node != nullptr && offset < node->bytes.size() && bit < 8);
   char& octet = node->bytes[static_cast<std::size_t>(offset)];
   octet = static_cast<char>(static_cast<unsigned char>(octet) ^ (1U << bit));
+}
+
+std::shared_ptr<MemoryEnv::Node> MemoryEnv::copy_of(const Node& node) {
+  auto copy = std::make_shared<Node>();
+  copy->directory = node.directory;
+  copy->bytes = node.bytes;
+  copy->synced_bytes = node.bytes.size();
+  for (const auto& [name, child] : node.names) copy->names[name] = copy_of(*child);
+  copy->durable_names = copy->names;
+  return copy;
+}
+
+void MemoryEnv::copy_from(const MemoryEnv& other) {
+  const std::scoped_lock lock(mutex_, other.mutex_);
+  CAPSTAN_CHECK(locks_.empty() && queued_.empty());
+  root_ = copy_of(*other.root_);
 }
 
 std::uint64_t MemoryEnv::bytes_below(const Node& node) {

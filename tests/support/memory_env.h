@@ -15,6 +15,7 @@
 #include "capstan/base/random.h"
 #include "capstan/journal/directory_sync.h"
 #include "leveldb/env.h"
+#include "stall_gate.h"
 
 namespace capstan {
 
@@ -40,6 +41,10 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   void fail_writes(bool fail);
   /// Room for so many bytes in all files together. Empty: no limit.
   void full_after(std::optional<std::uint64_t> bytes);
+  /// From now on syncs of files wait until the stall is over; whoever waits is blocked.
+  void stall_syncs(bool stall) { stall_.set(stall); }
+  /// Returns when a sync waits.
+  void wait_for_stalled_sync() { stall_.wait_for_held(); }
   /// Syncs succeed and make nothing durable.
   void lie_about_sync(bool lie);
 
@@ -52,6 +57,8 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   /// Replaces the content, durably and at once.
   void set_content(const std::string& path, std::string content);
   void flip_bit(const std::string& path, std::uint64_t offset, unsigned bit);
+  /// Becomes a disk with the same files, all of them durable; nothing may be open on this one.
+  void copy_from(const MemoryEnv& other);
   [[nodiscard]] std::uint64_t bytes_used() const;
   [[nodiscard]] std::uint64_t syncs() const;
 
@@ -116,6 +123,7 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   [[nodiscard]] bool sync_fails();
   [[nodiscard]] bool sync_names(const std::string& path);
   void crash_node(Node& node, Random& random);
+  [[nodiscard]] static std::shared_ptr<Node> copy_of(const Node& node);
   static void keep_renamed(Node& node, const Names& before);
   [[nodiscard]] static std::uint64_t bytes_below(const Node& node);
 
@@ -124,6 +132,7 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
     void* argument;
   };
 
+  StallGate stall_;
   mutable std::mutex mutex_;
   std::shared_ptr<Node> root_;
   std::set<std::string> locks_;

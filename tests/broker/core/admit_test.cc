@@ -145,6 +145,27 @@ TEST(Admit, AFullInboxRefusesByBytes) {
   EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kInboxFull});
 }
 
+TEST(Admit, AFullDiskRefusesSendsAndNothingElseUntilThereIsRoom) {
+  Poster poster;
+  poster.send(1);
+  poster.world.tell(DiskSpace{DiskState::kFull, 1'000});
+  poster.send(2);
+  EXPECT_EQ(poster.alice.take_errors(), Errors{ErrorCode::kDiskFull});
+  poster.send(1);
+  EXPECT_TRUE(poster.alice.take_errors().empty()) << "a repetition needs no room";
+  poster.send(3);
+  EXPECT_EQ(poster.alice.take_errors(), Errors{ErrorCode::kOutOfOrder}) << "2 is open";
+  poster.empty_bobs_inbox();
+  EXPECT_EQ(poster.world.pending("bob"), 0U);
+  poster.world.skip(poster.alice, 3);
+  poster.world.commit();
+  EXPECT_TRUE(poster.alice.take_errors().empty());
+  poster.world.tell(DiskSpace{DiskState::kLow, 1'000'000});
+  poster.send(2);
+  EXPECT_TRUE(poster.alice.take_errors().empty());
+  EXPECT_EQ(poster.world.pending("bob"), 1U);
+}
+
 // ---- A refused number stays open ----
 
 TEST(Admit, ARefusedNumberBlocksLaterOnesToItsChannelUntilItIsSentAgain) {

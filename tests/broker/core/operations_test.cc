@@ -138,6 +138,7 @@ TEST(Operations, StatusCountsWhatHappened) {
   world.commit();
   world.ack_up_to(bob, 2);
   world.tell(Gauges{11, 2, 12'345});
+  world.tell(DiskSpace{DiskState::kLow, 77});
   const std::map<std::string, std::uint64_t> expected{{"agents", 3},
                                                       {"sessions", 2},
                                                       {"pending", 3},
@@ -152,7 +153,8 @@ TEST(Operations, StatusCountsWhatHappened) {
                                                       {"refused_handshakes", 11},
                                                       {"segments", 1},
                                                       {"gaps", 0},
-                                                      {"journal_bytes", 12'345}};
+                                                      {"journal_bytes", 12'345},
+                                                      {"disk_free_bytes", 77}};
   for (const auto& [name, value] : expected) EXPECT_EQ(world.counter(name), value) << name;
   EXPECT_EQ(world.counter("commits"), world.durable.size());
   EXPECT_EQ(world.counter("last_sequence"), world.state().applied().value);
@@ -160,11 +162,13 @@ TEST(Operations, StatusCountsWhatHappened) {
 
 TEST(Operations, StatusNamesTheHub) {
   World world;
+  world.tell(DiskSpace{DiskState::kLow, 77});
   Peer& admin = connect_operator(world);
   const auto result = decode_params(world.request(admin, "status").result);
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->flag("ready"), true);
   EXPECT_EQ(result->text("version"), "test");
+  EXPECT_EQ(result->text("disk_state"), "low");
   EXPECT_EQ(result->text("boot_id"), std::string("b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0"));
 }
 

@@ -26,7 +26,8 @@ struct SessionOptions {
   std::string agent;
   AttachMode mode = AttachMode::kPost;
   RefusalPolicy refusal = RefusalPolicy::kSkip;
-  /// Full inboxes: true repeats until there is room, false reports inbox_full as a refusal.
+  /// A full inbox or a full disk of the hub: true repeats until there is room, false reports
+  /// inbox_full or disk_full as a refusal.
   bool wait_when_full = true;
   std::uint64_t credit_envelopes = 4096;         ///< Delivered and not yet acknowledged, at most.
   std::uint64_t credit_bytes = 8 * 1024 * 1024;  ///< The same in bytes.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,6 +36,15 @@ struct SegmentInfo {
   std::uint64_t bytes = 0;  ///< Size on disk; of the open segment, what was written to it.
 };
 
+/// What the tail witness says about the end of the WAL. Source: FORMAT.md §6.
+enum class WitnessVerdict {
+  kNone,       ///< Missing, or not whole: allowed after a power cut.
+  kAgrees,     ///< The last block is the one that it names.
+  kOlder,      ///< It names an earlier end: allowed after a power cut.
+  kTailLost,   ///< It names an end that is not there; the range is among the gaps.
+  kDisagrees,  ///< The last block is not the one that was written: among the chain breaks.
+};
+
 /// What a start found. Everything lost is named here; nothing is dropped in silence.
 /// Source: FORMAT.md §7, §8.
 struct RecoverySummary {
@@ -46,12 +56,19 @@ struct RecoverySummary {
   std::vector<Gap> gaps;  ///< Lost ranges at or after the replay's start; ascending, disjoint.
   std::vector<Sequence>
       chain_breaks;  ///< Bases of sound blocks that were not written after the block before them.
+  WitnessVerdict witness = WitnessVerdict::kNone;
   bool state_from_snapshot =
       false;  ///< No row was delivered; the first block begins a full snapshot.
   std::vector<Sequence> segments;     ///< First sequence of every segment; the last one is open.
   std::uint64_t replayed_blocks = 0;  ///< Blocks handed to the sink.
   std::vector<std::string>
       quarantined;  ///< Damaged directories set aside by this start; full paths.
+};
+
+/// How far back a replay goes.
+enum class Replay {
+  kNeeded,      ///< To the checkpoint: what a start needs.
+  kEverything,  ///< To the oldest block on disk: what a check of the whole journal needs.
 };
 
 /// Takes the state and the records during a start. An error of the sink ends recover() with it.
@@ -61,16 +78,16 @@ class RecoverySink {
   /// A row of the checkpoint; views are valid during the call. All rows come before any block, and
   /// all of them have been checked before the first one comes.
   virtual Status row(Bytes key, Bytes value) = 0;
-  /// A block whose last sequence is above `applied`. Ascending; gaps are in the summary.
+  /// A block whose last sequence is above `applied`; with Replay::kEverything, every block.
+  /// Ascending; gaps are in the summary.
   virtual Status block(const SharedBlock& block) = 0;
 };
 
 /// Synchronous and without threads of its own: whoever calls waits for the disk.
 ///
 /// Place: the simulator uses it directly, the daemon through JournalThreads.
-/// Thread: commit() belongs to one thread; read(), write_checkpoint() and drop_segment() exclude
-/// each
-///         other and may run beside commit(); segments() and bytes_on_disk() are free.
+/// Thread: commit() belongs to one thread; read(), lost_at(), write_checkpoint() and drop_segment()
+///         exclude each other and may run beside commit(); segments() and bytes_on_disk() are free.
 /// Source: FORMAT.md.
 class JournalStore {
  public:
@@ -91,7 +108,8 @@ class JournalStore {
   /// Errors: kDamaged: neither checkpoint nor snapshot is readable. kUnsupportedVersion: a block
   /// has a
   ///         newer format. kIo. The sink's own. After an error the store is of no use.
-  [[nodiscard]] Result<RecoverySummary> recover(RecoverySink& sink);
+  [[nodiscard]] Result<RecoverySummary> recover(RecoverySink& sink,
+                                                Replay replay = Replay::kNeeded);
 
   /// Writes all blocks of a commit, or none, and returns when they would survive a power cut.
   ///
@@ -105,9 +123,14 @@ class JournalStore {
 
   /// Whole, checked blocks by the sequence of their first record, in the order asked for.
   ///
+  /// A sealed segment that does not check is replaced first, as a start does (FORMAT.md §8).
   /// Errors: kDamaged: the text names the range that is lost. kNotFound: dropped, or never written.
   ///         kIo. An error is about the first base that could not be read.
   [[nodiscard]] Result<std::vector<SharedBlock>> read(std::span<const Sequence> bases);
+
+  /// All that is lost around `base`, after read() has answered kDamaged for it. Empty in the open
+  /// segment, whose damage is measured by the next start.
+  [[nodiscard]] std::optional<Gap> lost_at(Sequence base);
 
   /// Writes all changes of a checkpoint, or none, and waits until they would survive a power cut.
   ///
@@ -136,6 +159,13 @@ class JournalStore {
 
   /// Gives the space that is held back to the file system.
   [[nodiscard]] Status release_ballast();
+
+  /// Gives it up when less than that is free beside it, and takes it again when there is room for
+  /// it and as much again. Nothing with a given Env. Thread: one at a time, beside everything else.
+  [[nodiscard]] Status settle_ballast();
+
+  /// What the journal's disk has left, ballast aside. Errors: kIo; kNotFound with a given Env.
+  [[nodiscard]] Result<std::uint64_t> disk_free_bytes() const;
 
  private:
   struct Parts;

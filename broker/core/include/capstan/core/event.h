@@ -67,6 +67,18 @@ struct Gauges {
   std::uint64_t journal_bytes = 0;
 };
 
+/// What the room on the journal's disk allows.
+enum class DiskState : std::uint8_t {
+  kOk,
+  kLow,   ///< Less than twice the reserve is free: somebody should look.
+  kFull,  ///< The reserve is being used: nothing new is accepted, settlements go on.
+};
+
+struct DiskSpace {
+  DiskState state = DiskState::kOk;
+  std::uint64_t free_bytes = 0;
+};
+
 /// The wake-up that WakeAt asked for.
 struct Tick {};
 
@@ -74,8 +86,8 @@ struct Tick {};
 struct StopRequested {};
 
 using Event = std::variant<PeerOpened, PeerGone, FramesArrived, Committed, CommitUnknown, ReadDone,
-                           CheckpointDone, SegmentDropped, KeysChanged, KeyAdmitted, Gauges, Tick,
-                           StopRequested>;
+                           CheckpointDone, SegmentDropped, KeysChanged, KeyAdmitted, Gauges,
+                           DiskSpace, Tick, StopRequested>;
 
 }  // namespace capstan
 

@@ -48,7 +48,8 @@ enum class Reaction : std::uint8_t {
   X(kDamaged, 27, "damaged", kNever)                       \
   X(kLocked, 28, "locked", kNever)                         \
   X(kBadConfig, 29, "bad_config", kNever)                  \
-  X(kInsecureFile, 30, "insecure_file", kNever)
+  X(kInsecureFile, 30, "insecure_file", kNever)            \
+  X(kDiskFull, 34, "disk_full", kLater)
 
 enum class ErrorCode : std::uint8_t {
 #define CAPSTAN_ERROR_ENUMERATOR(name, number, text, reaction) name = number,

@@ -40,6 +40,7 @@ struct ReadDone {
   ReadId id;
   std::vector<SharedBlock> blocks;
   std::optional<Error> error;
+  std::optional<Gap> lost{};  ///< With kDamaged: all that is lost around the block, where known.
 };
 
 struct CheckpointDone {
