@@ -207,7 +207,7 @@ void take_expiry_read(Core& core, AgentId agent, Sequence base, const ReadDone& 
   Inbox& inbox = core.inbox_of(agent);
   inbox.expiry_reading = false;
   if (done.error && done.error->code != ErrorCode::kIo) {
-    record_gap(core, {base, base});
+    record_gap(core, done.lost.value_or(Gap{base, base}));
   } else if (done.error) {
     return plan_expiry(core, inbox, now_s(core) + 1);
   }

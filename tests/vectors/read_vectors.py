@@ -28,7 +28,7 @@ def refuse(error="malformed_frame"):
 ELEMENTS_MAX = 4096
 DEPTH_MAX = 8
 # Codes of PROTOCOL.md §9 go up to here; an unknown one reads as `unavailable`.
-CODES = range(31)
+CODES = range(32)
 UNAVAILABLE = 23
 
 
