@@ -69,7 +69,7 @@ Error missing_block(SegmentReader& reader, Sequence sequence) {
   reader.seek_at_or_before(sequence);
   if (!reader.valid()) return at_end ? not_found : lost(gap);
   const auto before = reader.entry();
-  if (!before) return lost(gap);
+  if (!before) return before.error().code == ErrorCode::kDamaged ? lost(gap) : before.error();
   if (last_of(*before) < sequence) return at_end ? not_found : lost(gap);
   if (const auto* known = std::get_if<Gap>(&*before)) return lost(*known);
   return not_found;
