@@ -95,7 +95,8 @@ Described describe_retry(Json out, Bytes payload) {
   out["channel_id"] = retry->channel.hex();
   out["position"] = retry->position.value;
   out["attempts"] = retry->attempts;
-  out["not_before_ns"] = retry->not_before_ns;
+  out["failed_at_ns"] = retry->failed_at_ns;
+  out["delay_ms"] = retry->delay_ms;
   out["reason"] = retry->reason;
   return out;
 }
