@@ -1,5 +1,4 @@
 // Requests that wait for a block: each is a value beside its read, and delays nobody else.
-#include <utility>
 
 #include "operation.h"
 
@@ -45,7 +44,7 @@ Answer with_record(Core& core, ParkedRequest parked, Sequence block) {
 
 void take_request_read(Core& core, const ReadDone& done) {
   const auto at = core.parked.find(done.id);
-  const ParkedRequest parked = std::move(at->second);
+  const ParkedRequest parked = at->second;
   core.parked.erase(at);
   // Nobody hears the answer any more: then nothing is done, either.
   Connection* connection = core.find_connection(parked.connection);

@@ -60,6 +60,23 @@ TEST(RecoveryDamage, AFlippedBitInTheLogCostsItsBlockAlone) {
   EXPECT_EQ(world.sink.bases().back(), 101U);
 }
 
+TEST(RecoveryDamage, ALossAtTheEndIsNamedToWhoeverReadsInIt) {
+  World world;
+  world.start();
+  for (int i = 0; i < 5; ++i) world.write(2);
+  world.stop();
+  const auto spot = world.find_on_disk(91);
+  world.disk.flip_bit(spot.path, spot.offset + 20, 4);
+  world.start();
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(91, 100)}));
+  for (const std::uint64_t sequence : {91U, 95U, 100U}) {
+    const auto lost = world.store->read(sequences({sequence}));
+    ASSERT_FALSE(lost.ok()) << sequence;
+    EXPECT_EQ(lost.error().code, ErrorCode::kDamaged);
+    EXPECT_NE(lost.error().context.find("91 to 100"), std::string::npos) << lost.error().context;
+  }
+}
+
 TEST(RecoveryDamage, AFlippedBitInATableCostsItsBlockAlone) {
   World world;
   world.start();

@@ -7,7 +7,6 @@ namespace {
 using core_test::failing_config;
 using core_test::MailWorld;
 using core_test::name_is;
-using core_test::Notified;
 using core_test::Peer;
 
 TEST(InboxOperation, SaysWhatWaits) {

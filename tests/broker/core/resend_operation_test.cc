@@ -9,7 +9,6 @@ using core_test::MailWorld;
 using core_test::name_is;
 using core_test::Notified;
 using core_test::Peer;
-using core_test::receiving;
 
 ParamMap first_letter(const MailWorld& mail) {
   return name_is("bob").set("record", mail.dead()->front().record.value);
