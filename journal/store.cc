@@ -48,28 +48,29 @@ void check_commit(const Commit& commit, CommitNumber last_commit, Sequence last_
   }
 }
 
-// Why the block at `base` cannot be had: somewhere in a segment that ought to hold it.
-Error missing_block(SegmentReader& reader, Sequence base) {
+// Why the block that holds `sequence` cannot be had: somewhere in a segment that ought to hold it.
+Error missing_block(SegmentReader& reader, Sequence sequence) {
   const Error not_found{ErrorCode::kNotFound,
-                        "no block begins at sequence " + std::to_string(base.value)};
+                        "no block holds sequence " + std::to_string(sequence.value)};
   const auto lost = [](Gap gap) { return Error{ErrorCode::kDamaged, gap_text(gap) + " are lost"}; };
-  reader.seek(base);
-  if (!reader.valid()) {
+  reader.seek(sequence);
+  const bool at_end = !reader.valid();
+  if (at_end) {
     if (Status read = reader.status(); !read) return read.error();
-    return not_found;
   }
-  Gap gap{base, Sequence{reader.key().value - 1}};
+  Gap gap{sequence, at_end ? sequence : Sequence{reader.key().value - 1}};
   if (gap.first > gap.last) {  // An entry stands here, but it is no sound block.
     const auto entry = reader.entry();
     if (!entry && entry.error().code != ErrorCode::kDamaged) return entry.error();
     if (entry) return lost(std::get<Gap>(*entry));
     reader.next();
-    return lost({base, reader.valid() ? Sequence{reader.key().value - 1} : base});
+    return lost({sequence, reader.valid() ? Sequence{reader.key().value - 1} : sequence});
   }
-  reader.seek_at_or_before(base);
-  if (!reader.valid()) return lost(gap);
+  reader.seek_at_or_before(sequence);
+  if (!reader.valid()) return at_end ? not_found : lost(gap);
   const auto before = reader.entry();
-  if (!before || last_of(*before) < base) return lost(gap);
+  if (!before) return before.error().code == ErrorCode::kDamaged ? lost(gap) : before.error();
+  if (last_of(*before) < sequence) return at_end ? not_found : lost(gap);
   if (const auto* known = std::get_if<Gap>(&*before)) return lost(*known);
   return not_found;
 }
@@ -84,12 +85,12 @@ std::optional<Gap> known_gap(SegmentReader& reader, Sequence sequence) {
   return gap.last >= sequence ? std::optional(gap) : std::nullopt;
 }
 
-Result<SharedBlock> read_block(SegmentReader& reader, Sequence base) {
-  if (!reader.valid() || reader.key() != base) reader.seek(base);
-  if (!reader.valid() || reader.key() != base) return missing_block(reader, base);
+Result<SharedBlock> read_block(SegmentReader& reader, Sequence sequence) {
+  if (!reader.valid() || reader.key() != sequence) reader.seek_at_or_before(sequence);
+  if (!reader.valid()) return missing_block(reader, sequence);
   const auto entry = reader.entry();
   const auto* block = entry ? std::get_if<StoredBlock>(&*entry) : nullptr;
-  if (block == nullptr) return missing_block(reader, base);
+  if (block == nullptr || block->header.last() < sequence) return missing_block(reader, sequence);
   SharedBlock copy = block->to_block();
   reader.next();  // Whoever reads one block mostly reads the one after it.
   return copy;
@@ -124,8 +125,8 @@ struct JournalStore::Parts {
   Status open_files();
   Status open_segment_for(const Commit& commit);
   Status go_to(ReadPlace& place, Sequence first);
-  bool may_be_replaced(Sequence first, Sequence base);
-  Result<SharedBlock> read_one(ReadPlace& place, Sequence base);
+  bool may_be_replaced(Sequence first, Sequence sequence);
+  Result<SharedBlock> read_one(ReadPlace& place, Sequence sequence);
   Status stop(Error error);
 
   // Set up in this order; databases end before the cache and the Env they use.
@@ -199,23 +200,23 @@ Status JournalStore::Parts::go_to(ReadPlace& place, Sequence first) {
 }
 
 // The open segment is being written to, and a known loss has been dealt with.
-bool JournalStore::Parts::may_be_replaced(Sequence first, Sequence base) {
+bool JournalStore::Parts::may_be_replaced(Sequence first, Sequence sequence) {
   if (segments.firsts().back() == first) return false;
   ReadPlace place;
-  return !go_to(place, first) || !known_gap(*place.reader, base);
+  return !go_to(place, first) || !known_gap(*place.reader, sequence);
 }
 
-Result<SharedBlock> JournalStore::Parts::read_one(ReadPlace& place, Sequence base) {
-  const auto first = segments.find(base);
+Result<SharedBlock> JournalStore::Parts::read_one(ReadPlace& place, Sequence sequence) {
+  const auto first = segments.find(sequence);
   if (!first) {
-    return {ErrorCode::kNotFound, "no segment holds sequence " + std::to_string(base.value)};
+    return {ErrorCode::kNotFound, "no segment holds sequence " + std::to_string(sequence.value)};
   }
   const auto try_once = [&]() -> Result<SharedBlock> {
     if (Status there = go_to(place, *first); !there) return there.error();
-    return read_block(*place.reader, base);
+    return read_block(*place.reader, sequence);
   };
   auto block = try_once();
-  if (block || block.error().code != ErrorCode::kDamaged || !may_be_replaced(*first, base)) {
+  if (block || block.error().code != ErrorCode::kDamaged || !may_be_replaced(*first, sequence)) {
     return block;
   }
   place.leave();
@@ -291,15 +292,15 @@ Status JournalStore::commit(const Commit& commit) {
   return {};
 }
 
-Result<std::vector<SharedBlock>> JournalStore::read(std::span<const Sequence> bases) {
+Result<std::vector<SharedBlock>> JournalStore::read(std::span<const Sequence> sequences) {
   Parts& p = *parts_;
   CAPSTAN_CHECK(p.recovered);
   const std::lock_guard guard(p.reader_mutex);
   std::vector<SharedBlock> blocks;
-  blocks.reserve(bases.size());
+  blocks.reserve(sequences.size());
   ReadPlace place;
-  for (const Sequence base : bases) {
-    auto block = p.read_one(place, base);
+  for (const Sequence sequence : sequences) {
+    auto block = p.read_one(place, sequence);
     if (!block) return block.error();
     blocks.push_back(std::move(*block));
   }

@@ -40,6 +40,8 @@ struct Config {
     std::uint64_t heartbeat_ms = 0;
     std::uint64_t inbox_envelopes_max = 0;
     std::uint64_t inbox_bytes_max = 0;
+    std::uint64_t max_deliver = 0;
+    std::uint64_t ack_wait_ms = 0;
     bool operator==(const Delivery&) const = default;
   } delivery;
 

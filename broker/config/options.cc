@@ -50,6 +50,14 @@ constexpr Option kOptions[] = {
     {"delivery", "inbox_bytes_max", kBytesUnit, Reload::kAtRestart,
      NumberOption{8 * kGiB, kMiB, kTiB, CAPSTAN_FIELD(delivery.inbox_bytes_max)},
      "The same bound in bytes."},
+    {"delivery", "max_deliver", "attempts", Reload::kAtRestart,
+     NumberOption{16, 1, 1'000, CAPSTAN_FIELD(delivery.max_deliver)},
+     "A delivery that failed so often is given up: the envelope becomes a dead letter, and its "
+     "sender is told."},
+    {"delivery", "ack_wait_ms", "ms", Reload::kAtRestart,
+     NumberOption{0, 0, 3'600'000, CAPSTAN_FIELD(delivery.ack_wait_ms)},
+     "A delivery without a receipt for so long has failed and comes again; 0: a receiver may take "
+     "its time."},
 
     {"send", "window_envelopes", "envelopes", Reload::kAtRestart,
      NumberOption{16'384, 64, 16'384, CAPSTAN_FIELD(send.window_envelopes)},

@@ -41,8 +41,7 @@ std::optional<std::pair<ErrorCode, std::string>> check_place(const Core& core,
   if (core.disk && core.disk->state == DiskState::kFull) {
     return {{ErrorCode::kDiskFull, "the hub's disk is nearly full; send again later"}};
   }
-  if (mailbox.pending() >= core.config.inbox_envelopes_max ||
-      mailbox.pending_bytes + bytes > core.config.inbox_bytes_max) {
+  if (!core.has_room(mailbox, bytes)) {
     return {{ErrorCode::kInboxFull, "the receiver's inbox is full; send again later"}};
   }
   return std::nullopt;

@@ -77,6 +77,8 @@ void supersede(Core& core, Session& old) {
   core.reply(*old.connection, ErrorFrame{old.id, FrameType::kNone, 0, ErrorCode::kSuperseded,
                                          "another receiving session of this agent was opened"});
   core.audit("superseded", "agent=" + old.agent.hex());
+  // A process that died and is back before its lease ends looks like this, too.
+  note_lost_session(old);
   end_session(core, old);
 }
 

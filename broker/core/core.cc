@@ -54,6 +54,11 @@ Inbox& Core::inbox_of(AgentId agent) {
   return *inbox;
 }
 
+bool Core::has_room(const Mailbox& mailbox, std::uint64_t bytes) const {
+  return mailbox.pending() < config.inbox_envelopes_max &&
+         mailbox.pending_bytes + bytes <= config.inbox_bytes_max;
+}
+
 BodyWriter& Core::output(Connection& connection) {
   if (!connection.has_output) {
     connection.has_output = true;

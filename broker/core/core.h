@@ -12,6 +12,7 @@
 #include "block_cache.h"
 #include "capstan/base/random.h"
 #include "capstan/codec/compact.h"
+#include "capstan/codec/params.h"
 #include "capstan/core/hub.h"
 #include "commit_builder.h"
 
@@ -23,6 +24,7 @@ inline constexpr std::size_t kBlocksPerReadMax = 4;
 /// A settlement waits this long for a commit to ride in.
 inline constexpr std::uint64_t kSettleDelayNs = 50 * kNsPerMs;
 
+struct Core;
 struct Connection;
 struct Inbox;
 
@@ -170,13 +172,28 @@ struct CommitConsequences {
   std::optional<Checkpoint> checkpoint;
 };
 
-enum class ReadPurpose : std::uint8_t { kDeliver, kExpire };
+enum class ReadPurpose : std::uint8_t { kDeliver, kExpire, kRequest };
 
 /// A read that has not come back.
 struct PendingRead {
   AgentId agent;
   ReadPurpose purpose = ReadPurpose::kDeliver;
   std::vector<Sequence> bases;
+};
+
+struct ParkedRequest;
+/// What the record that a request asked for makes of the request. `block` is the base of the block
+/// that it stands in.
+using Resume = Result<ParamMap> (*)(Core&, const ParkedRequest&, const RecordView&, Sequence block);
+
+/// A request whose answer needs a record from the disk.
+struct ParkedRequest {
+  ConnectionId connection;
+  std::uint64_t request_id = 0;
+  Resume resume = nullptr;
+  Sequence record;
+  AgentId agent;        ///< Whom it is about, where the request says so.
+  EnvelopeId envelope;  ///< Which one it is about, where the request says so.
 };
 
 struct Core {
@@ -214,6 +231,7 @@ struct Core {
   std::vector<AgentId> failed_reads;  ///< Whose mail could not be read just now.
   std::uint64_t retry_reads_ns = 0;   ///< When to read it again.
   ReadId next_read{1};
+  std::unordered_map<ReadId, ParkedRequest> parked;  ///< By the read that each waits for.
 
   std::set<std::pair<std::uint64_t, AgentId>> retry_wakes;  ///< Monotonic ns, whose inbox.
 
@@ -250,6 +268,9 @@ struct Core {
   [[nodiscard]] Connection* find_connection(ConnectionId id);
   [[nodiscard]] Session* find_session(ConnectionId connection, SessionId session);
   [[nodiscard]] Inbox& inbox_of(AgentId agent);
+
+  /// Whether an inbox takes so many bytes more.
+  [[nodiscard]] bool has_room(const Mailbox& mailbox, std::uint64_t bytes) const;
 
   /// The writer of what leaves for this connection at the end of the turn.
   BodyWriter& output(Connection& connection);

@@ -271,6 +271,11 @@ void take_read(Core& core, const ReadDone& done) {
   if (at == core.reads.end()) return;
   const PendingRead read = std::move(at->second);
   core.reads.erase(at);
+  if (read.purpose == ReadPurpose::kRequest) {
+    take_request_read(core, done);
+    start_waiting_reads(core);
+    return;
+  }
   if (read.purpose == ReadPurpose::kExpire) {
     take_expiry_read(core, read.agent, read.bases.front(), done);
     start_waiting_reads(core);

@@ -26,8 +26,7 @@ void notify_sender(Core& core, AgentId sender, const ChannelId& channel, std::st
   encode_envelope(notice, bytes);
   const auto view = parse_envelope(bytes);
   CAPSTAN_CHECK(view.has_value());
-  if (mailbox.pending() >= core.config.inbox_envelopes_max ||
-      mailbox.pending_bytes + bytes.size() > core.config.inbox_bytes_max) {
+  if (!core.has_room(mailbox, bytes.size())) {
     core.audit("notice_dropped", "agent=" + sender.hex() + " event=" + std::string(event) +
                                      " reason=inbox_full envelopes=" + std::to_string(ids.size()));
     return;

@@ -45,6 +45,8 @@ void record_failure(Core& core, Inbox& inbox, Position position, Priority priori
   record.position = position;
   record.priority = priority;
   record.attempts = failed_attempts(inbox, position) + 1;
+  // Nobody waits for the last one: no receiver gets it any more.
+  if (is_dead(core, record.attempts)) delay_ms = 0;
   record.failed_at_ns = core.now.wall_ns;
   record.delay_ms = delay_ms;
   record.reason = std::move(reason);

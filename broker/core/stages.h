@@ -18,7 +18,7 @@ void settle_acknowledged(Core& core);
 
 // commit.cc
 /// Puts an envelope into the commit in the making and folds it. It is stamped on the way: `view` is
-/// what parse_envelope() made of it. Epoch 0: it comes from the hub itself.
+/// what parse_envelope() made of it. Epoch 0: the hub posts it, without a client's number.
 EnvelopeId store_envelope(Core& core, Mailbox& mailbox, const ChannelId& channel,
                           const AgentId& sender, const EnvelopeView& view, std::uint64_t epoch,
                           std::uint64_t number);
@@ -52,7 +52,7 @@ void request_blocks(Core& core, AgentId agent, ReadPurpose purpose, std::vector<
 /// too many attempts it becomes a dead letter.
 void fail_delivery(Core& core, Session& session, InFlight& delivery, std::uint32_t delay_ms,
                    std::string reason);
-/// A link broke under this session: remembers what it was working on.
+/// A link broke under this session, or another one takes over: remembers what it was working on.
 void note_lost_session(Session& session);
 /// The same client life goes on where it was; another one says that the old one died over the
 /// oldest delivery that it held, which counts as failed.
@@ -123,6 +123,11 @@ void handle_control(Core& core, Connection& connection, std::uint8_t type, Bytes
 
 // operations.cc
 void handle_request(Core& core, Connection& connection, const Request& request);
+
+// parked_requests.cc
+void take_request_read(Core& core, const ReadDone& done);
+
+// agent_operations.cc
 /// Creates the agents that admitted keys name and the hub does not know.
 void take_keys(Core& core, const std::vector<AdmittedKey>& keys);
 void take_admission(Core& core, const KeyAdmitted& admitted);

@@ -13,5 +13,10 @@ int run_listen(const CommonOptions& common, const ListenOptions& options);
 int run_status(const CommonOptions& common);
 int run_journal_verify(const JournalToolOptions& options);
 int run_journal_dump(const JournalToolOptions& options);
+int run_inbox(const CommonOptions& common, const InboxOptions& options);
+int run_dead_list(const CommonOptions& common, const DeadListOptions& options);
+int run_dead_resend(const CommonOptions& common, const DeadLetterOptions& options);
+int run_dead_drop(const CommonOptions& common, const DeadLetterOptions& options);
+int run_trace(const CommonOptions& common, const TraceOptions& options);
 
 }  // namespace capstan::cli

@@ -18,6 +18,10 @@ struct Arguments {
   SendOptions send;
   ListenOptions listen;
   JournalToolOptions journal;
+  InboxOptions inbox;
+  DeadListOptions dead_list;
+  DeadLetterOptions dead_letters;
+  TraceOptions trace;
   double connect_timeout_s = 5;
 };
 
@@ -115,6 +119,57 @@ JournalCommands add_journal(CLI::App& app, Arguments& arguments) {
   return {verify, dump};
 }
 
+/// The commands about mail that lies at the hub.
+struct MailCommands {
+  MailCommands(CLI::App& app, Arguments& arguments);
+
+  CLI::App* inbox;
+  CLI::App* dead;
+  CLI::App* dead_resend;
+  CLI::App* dead_drop;
+  CLI::App* trace;
+};
+
+CLI::App* add_dead_letters(CLI::App& dead, const char* name, const char* what,
+                           Arguments& arguments) {
+  CLI::App* command = dead.add_subcommand(name, what);
+  command->add_option("NAME", arguments.dead_letters.name, "The agent that they were for")
+      ->required();
+  command->add_option("RECORD", arguments.dead_letters.records, "Which ones, as `dead list` says");
+  command->add_flag("--all", arguments.dead_letters.all, "All of this agent");
+  add_common(*command, arguments);
+  return command;
+}
+
+MailCommands::MailCommands(CLI::App& app, Arguments& arguments)
+    : inbox(app.add_subcommand("inbox", "What waits for an agent, and what is being tried again")),
+      dead(app.add_subcommand("dead", "Dead letters: list them, resend them, drop them")),
+      dead_resend(add_dead_letters(
+          *dead, "resend", "Post them to the same agent once more, under new ids", arguments)),
+      dead_drop(add_dead_letters(*dead, "drop", "Let go of them", arguments)),
+      trace(app.add_subcommand("trace", "What became of an envelope")) {
+  inbox->add_option("NAME", arguments.inbox.name, "The agent")->required();
+  add_common(*inbox, arguments);
+  dead->require_subcommand(0, 1);
+  add_common(*dead, arguments);
+  CLI::App* list = dead->add_subcommand("list", "List them, of one agent or of all");
+  list->add_option("NAME", arguments.dead_list.name, "The agent that they were for");
+  add_common(*list, arguments);
+  trace->add_option("ENVELOPE_ID", arguments.trace.envelope_id, "32 hex characters")->required();
+  add_common(*trace, arguments);
+}
+
+/// Empty when none of them was given.
+std::optional<int> run_mail_command(const MailCommands& commands, const Arguments& arguments) {
+  const CommonOptions& common = arguments.common;
+  if (commands.inbox->parsed()) return run_inbox(common, arguments.inbox);
+  if (commands.dead_resend->parsed()) return run_dead_resend(common, arguments.dead_letters);
+  if (commands.dead_drop->parsed()) return run_dead_drop(common, arguments.dead_letters);
+  if (commands.dead->parsed()) return run_dead_list(common, arguments.dead_list);
+  if (commands.trace->parsed()) return run_trace(common, arguments.trace);
+  return std::nullopt;
+}
+
 int main_of(int argc, char** argv) {
   CLI::App app{"Capstan: a durable message hub for agents."};
   app.name("capstan");
@@ -143,6 +198,7 @@ int main_of(int argc, char** argv) {
       app.add_subcommand("status", "Whether the hub is ready (exit 0, else 75), and its counters");
   add_common(*status, arguments);
   const JournalCommands journal = add_journal(app, arguments);
+  const MailCommands mail(app, arguments);
 
   try {
     app.parse(argc, argv);
@@ -160,7 +216,7 @@ int main_of(int argc, char** argv) {
   if (status->parsed()) return run_status(arguments.common);
   if (journal.verify->parsed()) return run_journal_verify(arguments.journal);
   if (journal.dump->parsed()) return run_journal_dump(arguments.journal);
-  return kExitUsage;
+  return run_mail_command(mail, arguments).value_or(kExitUsage);
 }
 
 }  // namespace

@@ -57,4 +57,23 @@ struct ListenOptions {
   double timeout_s = 0;  ///< 0: no bound.
 };
 
+struct InboxOptions {
+  std::string name;
+};
+
+struct DeadListOptions {
+  std::string name;  ///< Empty: of every agent.
+};
+
+/// For `dead resend` and `dead drop`: either records or all.
+struct DeadLetterOptions {
+  std::string name;
+  std::vector<std::uint64_t> records;
+  bool all = false;
+};
+
+struct TraceOptions {
+  std::string envelope_id;
+};
+
 }  // namespace capstan::cli

@@ -5,26 +5,13 @@
 #include "commands.h"
 #include "connect.h"
 #include "exit_code.h"
+#include "params_json.h"
 
 namespace capstan::cli {
 
 namespace {
 
 constexpr int kRequestTimeoutMs = 5'000;
-
-nlohmann::json to_json(const ParamMap& status) {
-  nlohmann::json out = nlohmann::json::object();
-  for (const auto& [key, value] : status.values()) {
-    if (const auto number = status.number(key)) {
-      out[key] = *number;
-    } else if (const auto flag = status.flag(key)) {
-      out[key] = *flag;
-    } else if (const auto text = status.text(key)) {
-      out[key] = *text;
-    }
-  }
-  return out;
-}
 
 }  // namespace
 

@@ -44,10 +44,12 @@ TEST(RecoveryDamage, AFlippedBitInTheLogCostsItsBlockAlone) {
   ASSERT_EQ(world.summary.quarantined.size(), 1U);
   EXPECT_TRUE(has_file_like(world, "00000000000000000001.quarantined-1/"));
 
-  const auto lost = world.store->read(sequences({51}));
-  ASSERT_FALSE(lost.ok());
-  EXPECT_EQ(lost.error().code, ErrorCode::kDamaged);
-  EXPECT_NE(lost.error().context.find("51 to 60"), std::string::npos) << lost.error().context;
+  for (const std::uint64_t sequence : {51U, 55U, 60U}) {
+    const auto lost = world.store->read(sequences({sequence}));
+    ASSERT_FALSE(lost.ok()) << sequence;
+    EXPECT_EQ(lost.error().code, ErrorCode::kDamaged);
+    EXPECT_NE(lost.error().context.find("51 to 60"), std::string::npos) << lost.error().context;
+  }
 
   // The damage is dealt with once: the next start reports it again but replaces nothing.
   world.write(1);
@@ -56,6 +58,23 @@ TEST(RecoveryDamage, AFlippedBitInTheLogCostsItsBlockAlone) {
   EXPECT_TRUE(world.summary.quarantined.empty());
   EXPECT_TRUE(world.summary.chain_breaks.empty());
   EXPECT_EQ(world.sink.bases().back(), 101U);
+}
+
+TEST(RecoveryDamage, ALossAtTheEndIsNamedToWhoeverReadsInIt) {
+  World world;
+  world.start();
+  for (int i = 0; i < 5; ++i) world.write(2);
+  world.stop();
+  const auto spot = world.find_on_disk(91);
+  world.disk.flip_bit(spot.path, spot.offset + 20, 4);
+  world.start();
+  EXPECT_EQ(world.summary.gaps, (Gaps{gap(91, 100)}));
+  for (const std::uint64_t sequence : {91U, 95U, 100U}) {
+    const auto lost = world.store->read(sequences({sequence}));
+    ASSERT_FALSE(lost.ok()) << sequence;
+    EXPECT_EQ(lost.error().code, ErrorCode::kDamaged);
+    EXPECT_NE(lost.error().context.find("91 to 100"), std::string::npos) << lost.error().context;
+  }
 }
 
 TEST(RecoveryDamage, AFlippedBitInATableCostsItsBlockAlone) {

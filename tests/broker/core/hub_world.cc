@@ -223,9 +223,12 @@ void World::answer_reads() {
     const ReadBlocks read = std::move(reads.front());
     reads.pop_front();
     ReadDone done{read.read, {}, std::nullopt};
-    for (const Sequence base : read.bases) {
-      ASSERT_TRUE(disk.contains(base)) << "no block " << base.value << " on disk";
-      done.blocks.push_back(disk.at(base));
+    for (const Sequence sequence : read.bases) {
+      const auto after = disk.upper_bound(sequence);
+      ASSERT_NE(after, disk.begin()) << "no block holds " << sequence.value;
+      const SharedBlock& block = std::prev(after)->second;
+      ASSERT_LE(sequence, block->last()) << "no block holds " << sequence.value;
+      done.blocks.push_back(block);
     }
     tell(done);
   }

@@ -179,6 +179,16 @@ TEST(Retry, AReceiverThatDiesCountsForTheOldestThatItHeld) {
   EXPECT_EQ(mail.world.mailbox("bob").retries.begin()->second.attempts, 1U);
 }
 
+// Goal: a process that dies and is back before anybody has noticed counts like one that was missed.
+TEST(Retry, AReceiverThatIsReplacedByAnotherLifeCountsToo) {
+  Mail mail(2, config(2));
+  for (std::uint64_t life = 1; life <= 2; ++life) {
+    EXPECT_EQ(mail.bob(life).take_texts().front(), "1");
+  }
+  EXPECT_EQ(mail.bob(3).take_texts(), Texts{"2"}) << "the other one is a dead letter";
+  EXPECT_NE(mail.world.state().find_dead(mail.world.id("bob")), nullptr);
+}
+
 TEST(Retry, ALinkThatBreaksUnderTheSameClientLifeCountsForNothing) {
   Mail mail(2);
   for (int i = 0; i < 20; ++i) {

@@ -121,12 +121,12 @@ class JournalStore {
   ///         every later call returns the same error.
   [[nodiscard]] Status commit(const Commit& commit);
 
-  /// Whole, checked blocks by the sequence of their first record, in the order asked for.
+  /// Whole, checked blocks by a sequence of one of their records, in the order asked for.
   ///
   /// A sealed segment that does not check is replaced first, as a start does (FORMAT.md §8).
   /// Errors: kDamaged: the text names the range that is lost. kNotFound: dropped, or never written.
-  ///         kIo. An error is about the first base that could not be read.
-  [[nodiscard]] Result<std::vector<SharedBlock>> read(std::span<const Sequence> bases);
+  ///         kIo. An error is about the first sequence that could not be read.
+  [[nodiscard]] Result<std::vector<SharedBlock>> read(std::span<const Sequence> sequences);
 
   /// All that is lost around `base`, after read() has answered kDamaged for it. Empty in the open
   /// segment, whose damage is measured by the next start.

@@ -29,10 +29,10 @@ struct WriteCheckpoint {
   Checkpoint checkpoint;
 };
 
-/// Fetch whole blocks by their base sequences; answered by ReadDone.
+/// Fetch the whole blocks that hold these sequences; answered by ReadDone.
 struct ReadBlocks {
   ReadId read;
-  std::vector<Sequence> bases;
+  std::vector<Sequence> bases;  ///< Of their first records, where these are known.
 };
 
 /// Destroy a segment whose `dropping` is durable; answered by SegmentDropped.

@@ -1,0 +1,161 @@
+// Operations on agents, and the agents that admitted keys name. PROTOCOL.md §7.
+#include <algorithm>
+
+#include "capstan/codec/params.h"
+#include "capstan/security/admission.h"
+#include "operation.h"
+
+namespace capstan {
+
+namespace {
+
+constexpr std::size_t kAgentsPerPage = 1000;
+
+/// A key that is no longer admitted leaves at once, and not when its connection happens to end.
+void evict_withdrawn(Core& core, const std::vector<AdmittedKey>& keys) {
+  std::vector<ConnectionId> withdrawn;
+  for (const auto& [id, connection] : core.connections) {
+    const auto& key = connection->identity.key;
+    const bool admitted = std::any_of(keys.begin(), keys.end(),
+                                      [&](const AdmittedKey& known) { return known.key == key; });
+    if (!connection->any_key && !admitted) withdrawn.push_back(id);
+  }
+  std::sort(withdrawn.begin(), withdrawn.end());
+  for (const ConnectionId& id : withdrawn) {
+    Connection& connection = *core.find_connection(id);
+    core.output(connection).write(Bye{ErrorCode::kAccessDenied, "this key is no longer admitted"});
+    close_peer(core, id);
+    core.effects->push_back(Evict{id});
+  }
+}
+
+}  // namespace
+
+namespace operations {
+
+Answer get_agent(Core& core, Connection&, const Request&, const ParamMap& params) {
+  const auto name = params.text("name");
+  if (!name) return Error{ErrorCode::kInvalidArgument, "get_agent needs the text 'name'"};
+  const AgentRecord* agent = core.state.find_agent(*name);
+  if (agent == nullptr) return Error{ErrorCode::kNotFound, "no agent is named '" + *name + "'"};
+  return ParamMap().set("agent_id", id_bytes(agent->id)).set("name", agent->name);
+}
+
+/// One page of agents in the order of their names, from behind `after` on.
+Answer list_agents(Core& core, Connection&, const Request&, const ParamMap& params) {
+  const std::string after = params.text("after").value_or("");
+  std::vector<ParamMap> agents;
+  const auto& by_name = core.state.agents_by_name();
+  auto next = by_name.upper_bound(after);
+  for (; next != by_name.end() && agents.size() < kAgentsPerPage; ++next) {
+    const AgentId id = next->second;
+    const AgentRecord& agent = *core.state.find_agent(id);
+    const Inbox& inbox = core.inbox_of(id);
+    agents.push_back(
+        ParamMap()
+            .set("name", agent.name)
+            .set("agent_id", id_bytes(id))
+            .set("role", std::string(agent.role == AgentRole::kAdmin ? "admin" : "agent"))
+            .set("receiving", inbox.receiver != nullptr)
+            .set("pending", inbox.mailbox->pending())
+            .set("pending_bytes", inbox.mailbox->pending_bytes));
+  }
+  return ParamMap().set("agents", std::move(agents)).set("more", next != by_name.end());
+}
+
+Answer agent_add(Core& core, Connection& connection, const Request& request,
+                 const ParamMap& params) {
+  const auto name = params.text("name");
+  const auto key = params.bytes("key");
+  const auto* names = params.texts("names");
+  if (!name || !key || key->size() != 32 || names == nullptr || names->empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "agent_add needs the text 'name', the 32 bytes 'key' and the list 'names'"};
+  }
+  if (const Status valid = check_agent_name(*name); !valid) return valid.error();
+  if (core.waiting_admissions.count(*name) != 0) {
+    return Error{ErrorCode::kAlreadyExists, "agent '" + *name + "' is being added right now"};
+  }
+  AdmittedKey admitted;
+  admitted.name = *name;
+  std::copy(key->begin(), key->end(), admitted.key.begin());
+  admitted.names = *names;
+  // A glob names agents that register later; of the literal names all are created, or none.
+  std::vector<std::string> literal;
+  for (const std::string& glob : *names) {
+    if (!check_agent_name(glob)) continue;
+    const AgentRecord* known = core.state.find_agent(glob);
+    if (known != nullptr && known->key != admitted.key) {
+      return Error{ErrorCode::kAlreadyExists, "agent '" + glob + "' belongs to another key"};
+    }
+    literal.push_back(glob);
+  }
+  ParamMap result;
+  for (const std::string& agent : literal) {
+    const auto id = create_agent(core, agent, admitted);
+    if (!id) return id.error();
+    if (agent == *name) result.set("agent_id", id_bytes(*id));
+  }
+  core.waiting_admissions[*name] = {
+      connection.id, Response{request.request_id, ErrorCode::kOk, {}, encode_params(result)}};
+  // The door opens after the identity is on disk.
+  if (core.uncommitted()) {
+    core.consequences().admissions.push_back({std::move(admitted)});
+  } else {
+    core.effects->push_back(AdmitKey{std::move(admitted)});
+  }
+  return std::nullopt;
+}
+
+}  // namespace operations
+
+Result<AgentId> create_agent(Core& core, const std::string& name, const AdmittedKey& owner) {
+  if (const AgentRecord* known = core.state.find_agent(name)) {
+    const bool ownerless = known->key == decltype(known->key){};
+    if (known->key == owner.key || ownerless || owner.key == decltype(owner.key){}) {
+      return known->id;
+    }
+    return {ErrorCode::kAccessDenied, "this key may not use the name '" + name + "'"};
+  }
+  if (const Status valid = check_agent_name(name); !valid) return valid.error();
+  AgentRecord agent;
+  const std::uint64_t high = __builtin_bswap64(core.now.wall_ns);
+  const std::uint64_t low = core.random.next();
+  std::memcpy(agent.id.bytes.data(), &high, sizeof high);
+  std::memcpy(agent.id.bytes.data() + sizeof high, &low, sizeof low);
+  agent.name = name;
+  agent.key = owner.key;
+  agent.role = owner.role;
+  agent.created_at_ns = core.now.wall_ns;
+  add_record(core, agent);
+  return agent.id;
+}
+
+void take_keys(Core& core, const std::vector<AdmittedKey>& keys) {
+  evict_withdrawn(core, keys);
+  for (const AdmittedKey& key : keys) {
+    for (const std::string& name : key.names) {
+      if (!check_agent_name(name)) continue;
+      if (const auto created = create_agent(core, name, key); !created) {
+        core.audit("name_conflict",
+                   "key=" + key.name + " name=" + name + " error=" + created.error().text());
+      }
+    }
+  }
+}
+
+void take_admission(Core& core, const KeyAdmitted& admitted) {
+  const auto at = core.waiting_admissions.find(admitted.name);
+  if (at == core.waiting_admissions.end()) return;
+  auto [connection_id, response] = std::move(at->second);
+  core.waiting_admissions.erase(at);
+  if (admitted.error) {
+    response.code = admitted.error->code;
+    response.message = admitted.error->context;
+    response.result.clear();
+  }
+  Connection* connection = core.find_connection(connection_id);
+  if (connection != nullptr) core.reply(*connection, response);
+}
+
+}  // namespace capstan

@@ -1,0 +1,18 @@
+// Answers of the hub as JSON.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "capstan/codec/params.h"
+
+namespace capstan::cli {
+
+/// Ids and other bins become lower-case hex.
+[[nodiscard]] nlohmann::json to_json(const ParamMap& params);
+[[nodiscard]] nlohmann::json to_json(const std::vector<ParamMap>& rows);
+
+/// Indented, with a line break behind it. Texts come from anybody: what is no UTF-8 is replaced.
+[[nodiscard]] std::string json_text(const nlohmann::json& json);
+
+}  // namespace capstan::cli
