@@ -86,9 +86,10 @@ struct Session {
   std::uint64_t in_flight_bytes = 0;
   std::uint64_t credit_until = 0;
   std::uint64_t credit_bytes = 0;
-  CommitNumber opens_with;  ///< The commit whose release answers the attach.
-  bool alone = false;       ///< What is in flight has failed before: nothing goes beside it.
-  bool ready = false;       ///< Stands in Core::ready.
+  CommitNumber opens_with;                 ///< The commit whose release answers the attach.
+  std::vector<Position> retries_left_out;  ///< Due, and from before `after`.
+  bool alone = false;  ///< What is in flight has failed before: nothing goes beside it.
+  bool ready = false;  ///< Stands in Core::ready.
   std::size_t blocks_per_read = kBlocksPerReadMax;
   bool reading = false;  ///< Waits for a ReadDone or for a free read.
   std::deque<SharedBlock> read_ahead;

@@ -113,7 +113,7 @@ std::uint64_t deliver_block(Core& core, Session& session, std::size_t lane,
     if (!next) break;
     const auto& [sequence, record] = *next;
     if (sequence <= session.after || is_settled(*session.inbox, record.position)) continue;
-    if (is_retried(*session.inbox, record.position)) continue;
+    if (is_retried(*session.inbox, record.position)) break;  // Its turn is now, if it is due.
     if (may_expire && is_expired(core, record.envelope)) {
       add_expired(expired, record.position, record.envelope);
       continue;
@@ -144,9 +144,13 @@ std::optional<std::uint64_t> deliver_retry(Core& core, Session& session, Positio
     }
     return std::nullopt;
   }
-  inbox.retry_due.erase(inbox.retry_due.begin());
+  take_from_due(inbox, position);
   const auto record = find_in_block(*block, session.agent, position);
   if (!record) return 0;  // The index says otherwise than the block: never wait for it.
+  if (stamped_id(record->envelope).sequence() <= session.after) {
+    session.retries_left_out.push_back(position);
+    return 0;
+  }
   if (dead) {
     bury(core, inbox, position, retry, record->envelope);
   } else {
@@ -166,7 +170,7 @@ Outcome deliver_session(Core& core, Session& session, std::uint64_t& turn_bytes)
   };
   while (has_credit(session)) {
     if (session_bytes >= kSessionTurnBytesMax) return Outcome::kTurnOver;
-    if (const auto position = next_retry(core, *session.inbox)) {
+    if (const auto position = next_retry(core, session)) {
       const auto bytes = deliver_retry(core, session, *position);
       if (!bytes) return Outcome::kDone;
       handed_out(*bytes);

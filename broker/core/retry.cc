@@ -93,7 +93,7 @@ void judge_lost_session(Core& core, Session& session) {
   if (!lost || (lost->epoch != 0 && lost->epoch == session.epoch)) return;
   if (is_settled(inbox, lost->position)) return;
   // It has a time of its own when it was in flight as a retry.
-  std::erase_if(inbox.retry_due, [&](const auto& due) { return due.second == lost->position; });
+  take_from_due(inbox, lost->position);
   record_failure(core, inbox, lost->position, lost->priority, 0, "receiver lost");
 }
 
@@ -103,20 +103,32 @@ void return_retries(Core& core, Session& session) {
     if (delivery.over || failed_attempts(*session.inbox, delivery.position) == 0) continue;
     plan_retry(core, *session.inbox, delivery.position, core.now.monotonic_ns);
   }
+  for (const Position& position : session.retries_left_out) {
+    plan_retry(core, *session.inbox, position, core.now.monotonic_ns);
+  }
 }
 
-std::optional<Position> next_retry(Core& core, Inbox& inbox) {
-  while (!inbox.retry_due.empty()) {
-    const auto [due_ns, position] = *inbox.retry_due.begin();
-    if (due_ns > core.now.monotonic_ns) return std::nullopt;
+std::optional<Position> next_retry(Core& core, Session& session) {
+  Inbox& inbox = *session.inbox;
+  for (auto at = inbox.retry_due.begin(); at != inbox.retry_due.end();) {
+    const auto [due_ns, position] = *at;
+    if (due_ns > core.now.monotonic_ns) break;
     const auto retry = inbox.mailbox->retries.find(position);
-    if (retry != inbox.mailbox->retries.end() && !is_settled(inbox, position) &&
-        find_run(inbox, retry->second.priority, position) != nullptr) {
+    if (retry == inbox.mailbox->retries.end() || is_settled(inbox, position) ||
+        find_run(inbox, retry->second.priority, position) == nullptr) {
+      at = inbox.retry_due.erase(at);
+      continue;
+    }
+    if (position < session.lanes[static_cast<std::size_t>(retry->second.priority)].next) {
       return position;
     }
-    inbox.retry_due.erase(inbox.retry_due.begin());
+    ++at;
   }
   return std::nullopt;
+}
+
+void take_from_due(Inbox& inbox, Position position) {
+  std::erase_if(inbox.retry_due, [&](const auto& due) { return due.second == position; });
 }
 
 bool is_dead(const Core& core, std::uint32_t attempts) {

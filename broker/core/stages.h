@@ -59,8 +59,10 @@ void note_lost_session(Session& session);
 void judge_lost_session(Core& core, Session& session);
 /// What is in flight and has failed before waits for the next receiver.
 void return_retries(Core& core, Session& session);
-/// The failed delivery whose turn it is; empty when none is due.
-[[nodiscard]] std::optional<Position> next_retry(Core& core, Inbox& inbox);
+/// The failed delivery whose turn it is: due, and not ahead of what its lane has come to.
+[[nodiscard]] std::optional<Position> next_retry(Core& core, Session& session);
+/// It is with a receiver, or not for this one.
+void take_from_due(Inbox& inbox, Position position);
 /// After `attempts` failures no receiver gets it any more.
 [[nodiscard]] bool is_dead(const Core& core, std::uint32_t attempts);
 /// Moves an envelope to the dead letters and tells its sender.

@@ -91,7 +91,10 @@ void Client::leave() {
 void Client::calm() {
   calm_ = true;
   if (left_) return;
-  if (ended_) {
+  // A session that was superseded is missed by nobody else in the healed world.
+  const bool lost_one = receives_ && std::any_of(works_.begin(), works_.end(),
+                                                 [](const auto& work) { return work->over; });
+  if (ended_ || lost_one) {
     end_life(0);
     return;
   }
