@@ -12,8 +12,7 @@ using core_test::World;
 using Texts = std::vector<std::string>;
 
 /// alice posts; whatever time passes, her lease does not end.
-class Expiry : public ::testing::Test {
- protected:
+struct Expiry : ::testing::Test {
   static HubConfig config() {
     HubConfig config = core_test::quiet_config();
     config.lease_ms = 1'000'000'000;
