@@ -8,7 +8,6 @@ namespace {
 using core_test::Binding;
 using core_test::Notified;
 using core_test::Peer;
-using core_test::posting;
 using core_test::receiving;
 using core_test::World;
 using Texts = std::vector<std::string>;
