@@ -4,6 +4,9 @@ import os
 import re
 import subprocess
 
+import cmake_lists
+import proofs
+
 CPP = (".cc", ".h")
 TOP_LEVEL = {
     "CMakeLists.txt", "CMakePresets.json", "LICENSE", "NOTICE", "README.md", "dev",
@@ -165,8 +168,16 @@ def tests_do_not_sleep(tree):
 
 
 def no_tests_are_skipped(tree):
-    tests = [p for p in tree.ending(*CPP) if p.startswith("tests/")]
-    yield from find_lines(tree, tests, r"\bGTEST_SKIP\b|\bDISABLED_", "a skipped test proves nothing")
+    tests = [p for p in tree.files if p.startswith("tests/") and not p.startswith("tests/tidy/")]
+    text = "a skipped test proves nothing"
+    yield from find_lines(tree, [p for p in tests if p.endswith(CPP)],
+                          r"\bGTEST_SKIP\b|\bDISABLED_|^\s*#\s*if\s+0\b", text)
+    yield from find_lines(tree, [p for p in tests if p.endswith(".py")],
+                          r"@(unittest\.)?skip|\bskipTest\b|\bSkipTest\b|\bexpectedFailure\b",
+                          text)
+    yield from find_lines(tree, [p for p in tests if p.endswith("CMakeLists.txt")],
+                          r"\bDISABLED\b|\bSKIP_RE(TURN_CODE|GULAR_EXPRESSION)\b",
+                          text)
 
 
 def nothing_is_left_for_later(tree):
@@ -201,26 +212,10 @@ def no_machine_is_named(tree):
 # ---- Rules about the tree ----
 
 def named_in_cmake(tree):
-    """Every .cc path that a CMakeLists.txt names; `${x}_test.cc` stands for each word of its file."""
-    named = set()
-    for path in tree.cmake_lists():
-        folder = os.path.dirname(path)
-        text = re.sub(r"#.*", "", tree.text(path))
-        words = re.findall(r"[^\s()\";]+", text)
-        plain = {w for w in words if re.fullmatch(r"[\w/.-]+", w)}
-        for word in words:
-            if not word.endswith(".cc"):
-                continue
-            base = folder
-            match = re.match(r"\$\{(PROJECT_SOURCE_DIR|CMAKE_SOURCE_DIR|capstan_SOURCE_DIR)\}/", word)
-            if match:
-                base, word = "", word[match.end():]
-            word = word.replace("${CMAKE_CURRENT_SOURCE_DIR}/", "").replace(
-                "${CMAKE_CURRENT_LIST_DIR}/", "")
-            variable = re.search(r"\$\{\w+\}", word)
-            spellings = [word.replace(variable.group(0), w) for w in plain] if variable else [word]
-            named.update(os.path.normpath(os.path.join(base, s)) for s in spellings)
-    return named
+    """Every .cc path that a build from the root names."""
+    return {cmake_lists.path_of(folder, word)
+            for folder, _, words in cmake_lists.built(tree) for word in words
+            if word.endswith(".cc")}
 
 
 def every_source_is_built(tree):
@@ -316,16 +311,12 @@ def files_in_readme_tables_exist(tree):
             yield place, f"names {word}, which does not exist"
 
 
-def tests_in_readme_tables_exist(tree):
-    defined = set()
-    for path in tree.ending("_test.cc"):
-        for suite, name in re.findall(r"\bTEST(?:_[FP])?\s*\(\s*(\w+)\s*,\s*(\w+)\s*\)",
-                                      tree.text(path)):
-            defined.add(f"{suite}.{name}")
-    for place, _, word in table_words(tree):
-        if re.fullmatch(r"[A-Z]\w+\.[A-Z]\w+", word) and not word.endswith((".Md", ".H")):
-            if word not in defined:
-                yield place, f"names the test {word}, which does not exist"
+def every_test_is_run(tree):
+    yield from proofs.tests_that_nothing_runs(tree)
+
+
+def proofs_in_documents_exist(tree):
+    yield from proofs.proofs_that_do_not_exist(tree)
 
 
 RULES = [
@@ -343,7 +334,8 @@ RULES = [
     tests_mirror_sources,
     dependencies_point_down,
     files_in_readme_tables_exist,
-    tests_in_readme_tables_exist,
+    every_test_is_run,
+    proofs_in_documents_exist,
 ]
 
 

@@ -12,14 +12,37 @@ import unittest
 import rules
 
 GOOD = {
-    "CMakeLists.txt": "add_subdirectory(journal)\n",
+    "CMakeLists.txt": "foreach(f journal bench tests)\n add_subdirectory(${f})\nendforeach()\n",
     "journal/CMakeLists.txt": "add_library(capstan_journal block.cc)\n",
     "journal/block.cc": '#include "block.h"\n\n#include <leveldb/env.h>\n',
     "journal/block.h": "#pragma once\n#include \"capstan/base/bytes.h\"\n",
     "journal/README.md": "| file | test |\n| `block.cc` | `Block.IsKept` |\n",
-    "tests/journal/CMakeLists.txt": "foreach(t block)\n add_executable(${t} ${t}_test.cc)\n",
+    "bench/CMakeLists.txt": "add_executable(bench micro.cc)\n",
+    "bench/micro.cc": 'row.workload = "one_to_one"; row.system = "capstan";\nBENCHMARK(encode);\n',
+    "tests/CMakeLists.txt": "add_subdirectory(journal)\nadd_subdirectory(integration)\n",
+    "tests/journal/CMakeLists.txt": "foreach(t block)\n add_executable(${t} ${t}_test.cc)\n"
+                                    " gtest_discover_tests(${t})\nendforeach()\n",
     "tests/journal/block_test.cc": '#include "journal/block.h"\nTEST(Block, IsKept) {}\n',
+    "tests/integration/CMakeLists.txt":
+        "foreach(suite Kill Drain)\n add_test(NAME integration.${suite}\n"
+        "  COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/hub_test.py ${suite})\nendforeach()\n",
+    "tests/integration/hub_test.py":
+        "class Kill:\n  def test_all_is_there(self):\n    pass\n"
+        "class Drain:\n  def test_nothing_waits(self):\n    pass\n",
+    "tests/mutants/no_sync.patch": "",
+    "tests/prove/prove.py": 'PROOFS = [\n    Proof("soak", "./dev soak"),\n]\n',
+    "README.md":
+        "| promise | proof |\n|---|---|\n"
+        "| kept | `Block.IsKept`, `hub_test.Kill.test_all_is_there`, `integration.Drain` |\n"
+        "| noticed, and fast | `mutants: no_sync`, `prove: soak`, `bench: one_to_one capstan`, "
+        "`micro: encode` |\n\n| words | `anything` |\n\nSee `Block.*` and `hub.cc`.\n",
 }
+
+
+def promised(proof):
+    """A document with one promise."""
+    return f"| promise | proof |\n|---|---|\n| it holds | {proof} |\n"
+
 
 # rule → examples: the one file that is added to the good tree, or replaces a file of it.
 BAD = {
@@ -48,6 +71,10 @@ BAD = {
     "no_tests_are_skipped": [
         ("tests/journal/block_test.cc", "TEST(Block, IsKept) { GTEST_SKIP(); }\n"),
         ("tests/journal/block_test.cc", "TEST(Block, DISABLED_IsKept) {}\n"),
+        ("tests/journal/block_test.cc", "#if 0\nTEST(Block, IsKept) {}\n#endif\n"),
+        ("tests/integration/hub_test.py", "@unittest.skip('slow')\nclass Kill:\n  pass\n"),
+        ("tests/integration/hub_test.py", "def test_it(self):\n  self.skipTest('slow')\n"),
+        ("tests/integration/CMakeLists.txt", "set_tests_properties(t PROPERTIES DISABLED ON)\n"),
     ],
     "nothing_is_left_for_later": [
         ("journal/block.h", "#pragma once\n// TODO: later\n"),
@@ -101,8 +128,29 @@ BAD = {
         ("journal/README.md", "| `segment.cc` | writes |\n"),
         ("README.md", "| wire | `codec/PROTOCOL.md` |\n"),
     ],
-    "tests_in_readme_tables_exist": [
+    "every_test_is_run": [
+        ("tests/journal/CMakeLists.txt", "add_executable(block block_test.cc)\n"),
+        ("tests/CMakeLists.txt", "add_subdirectory(integration)\n"),
+        ("tests/integration/CMakeLists.txt", "add_test(NAME hub COMMAND hub_test.py Kill)\n"),
+        ("tests/integration/disk_test.py", "class Full:\n  def test_it_is_told(self):\n    pass\n"),
+    ],
+    "proofs_in_documents_exist": [
         ("journal/README.md", "| kept | `Block.IsLost` |\n"),
+        ("journal/README.md", "Proven by `Segment.*`.\n"),
+        ("journal/README.md", "Proven by `hub_test.Kill.test_nothing_waits`.\n"),
+        ("journal/README.md", promised("")),
+        ("journal/README.md", promised("everybody knows")),
+        ("journal/README.md", promised("`integration.Restart`")),
+        ("journal/README.md", promised("`Block.IsKept`, `Block.IsLost`")),
+        ("journal/README.md", promised("`mutants: no_chain`")),
+        ("journal/README.md", promised("`prove: fuzz`")),
+        ("journal/README.md", promised("`bench: backlog capstan`")),
+        ("journal/README.md", promised("`micro: decode`")),
+        ("journal/README.md", promised("`block_test.cc`")),
+        ("tests/journal/block_test.cc", '#include "journal/block.h"\n// TEST(Block, IsKept) {}\n'),
+        ("tests/journal/block_test.cc", "TEST(Block, DISABLED_IsKept) {}\n"),
+        ("tests/journal/CMakeLists.txt", "# add_executable(block block_test.cc)\n"),
+        ("tests/integration/CMakeLists.txt", "add_test(NAME hub COMMAND hub_test.py Drain)\n"),
     ],
 }
 
