@@ -2,9 +2,12 @@
 """The real daemon, the real command line, kill -9. Needs CAPSTAN_BIN."""
 
 import json
+import os
 import pathlib
 import random
+import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -23,6 +26,15 @@ class HubTest(unittest.TestCase):
         self.folder.start()
         self.folder.add(*names)
         return self.folder
+
+    def configure(self, **options):
+        path = self.folder.path / "capstan.toml"
+        text = path.read_text()
+        for name, value in options.items():
+            lines = [f"{name} = {value}" if line.startswith(f"{name} = ") else line
+                     for line in text.splitlines()]
+            text = "\n".join(lines) + "\n"
+        path.write_text(text)
 
     def listen(self, name, *more, **options):
         return self.folder.run("listen", "--as", name, *more, **options)
@@ -108,6 +120,34 @@ class Delivery(HubTest):
         self.assertEqual(self.listen("bob", "--count", "1").stdout, "1\n")
         self.assertEqual(self.listen("bob", "--count", "2").stdout, "2\n3\n")
 
+    def test_a_listener_that_hears_nothing_more_ends_with_27(self):
+        folder = self.started("alice", "bob")
+        folder.run("send", "bob", "--as", "alice", "--lines", input="1\n2\n")
+        done = self.listen("bob", "--count", "3", "--timeout", "0.5", check=False)
+        self.assertEqual((done.returncode, done.stdout), (27, "1\n2\n"))
+        folder.run("send", "bob", "3", "--as", "alice")
+        self.assertEqual(self.listen("bob", "--count", "1", "--timeout", "20").stdout, "3\n")
+
+    def test_a_full_inbox_refuses_the_line_and_wait_waits_for_room(self):
+        self.configure(inbox_envelopes_max=2)
+        folder = self.started("alice", "bob", "carol")
+        send = ("send", "bob", "--as", "alice", "--lines")
+        refused = folder.run(*send, input="1\n2\n3\n4\n", check=False)
+        self.assertEqual((refused.returncode, refused.stdout), (77, "accepted 2\n"))
+        self.assertIn("line 3: inbox_full", refused.stderr)
+        # Nobody else's inbox is full, and who waits goes on when there is room.
+        folder.run("send", "carol", "room", "--as", "alice")
+        waiting = folder.popen(*send, "--wait", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               text=True)
+        waiting.stdin.write("3\n4\n")
+        waiting.stdin.close()
+        while folder.status()["refused_sends"] < 3:
+            self.assertIsNone(waiting.poll())
+        self.assertEqual(self.listen("bob", "--count", "4").stdout, "1\n2\n3\n4\n")
+        with waiting.stdout:
+            self.assertEqual(waiting.stdout.read(), "accepted 2\n")
+        self.assertEqual(waiting.wait(timeout=20), 0)
+
 
 class Identity(HubTest):
     def test_a_strangers_key_is_refused_with_77_and_counted(self):
@@ -172,6 +212,82 @@ class CommandLine(HubTest):
         self.assertIn("line 1: not_found", done.stderr)
         self.assertEqual(done.stdout, "accepted 0\n")
 
+    def test_a_refused_line_is_named_and_the_lines_after_it_are_not_sent(self):
+        folder = self.started("alice", "bob")
+        lines = "fits\n" + "x" * (2 << 20) + "\nafter it\n"
+        done = folder.run("send", "bob", "--as", "alice", "--lines", input=lines, check=False)
+        self.assertEqual((done.returncode, done.stdout), (77, "accepted 1\n"))
+        self.assertIn("line 2: too_large", done.stderr)
+        self.assertEqual(self.listen("bob", "--timeout", "0.5", check=False).stdout, "fits\n")
+
+    def test_words_go_before_the_file_and_the_file_before_stdin(self):
+        folder = self.started("alice", "bob")
+        text = folder.path.parent / "text"
+        text.write_text("from the file")
+        send = ("send", "bob", "--as", "alice")
+        folder.run(*send, "from", "words", "--file", str(text), input="from stdin")
+        folder.run(*send, "--file", str(text), input="from stdin")
+        folder.run(*send, input="from stdin")
+        self.assertEqual(self.listen("bob", "--count", "3").stdout,
+                         "from words\nfrom the file\nfrom stdin\n")
+        done = folder.run(*send, "--file", str(text) + "-not", check=False)
+        self.assertIn("cannot open", done.stderr)
+        self.assertNotEqual(done.returncode, 0)
+
+    def test_the_folder_is_dir_else_the_environments_else_the_current_one(self):
+        folder = self.started("alice")
+        elsewhere = str(folder.path.parent)
+        status = [str(folder.bin / "capstan"), "status"]
+        environment = {name: value for name, value in os.environ.items() if name != "CAPSTAN_DIR"}
+        for more, cwd, named in ((["--dir", str(folder.path)], elsewhere, elsewhere),
+                                 ([], elsewhere, str(folder.path)), ([], str(folder.path), None)):
+            variables = {**environment, **({"CAPSTAN_DIR": named} if named else {})}
+            done = subprocess.run(status + more, cwd=cwd, env=variables, capture_output=True,
+                                  text=True, timeout=20, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_endpoint_and_key_stand_in_for_the_folders(self):
+        folder = self.started("alice", "bob")
+        endpoint = (folder.path / "run" / "endpoint").read_text().strip()
+        # As on another machine: nothing but the hub's public key and one's own.
+        away = folder.path.parent / "away"
+        (away / "keys").mkdir(parents=True)
+        shutil.copy(folder.path / "keys" / "hub.pub", away / "keys")
+        key = shutil.copy(folder.path / "keys" / "alice.key", folder.path.parent / "my.key")
+        done = subprocess.run([str(folder.bin / "capstan"), "send", "bob", "from away", "--as",
+                               "alice", "--dir", str(away), "--endpoint", endpoint, "--key", key],
+                              capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, "accepted 1\n"), done.stderr)
+        self.assertEqual(self.listen("bob", "--count", "1").stdout, "from away\n")
+
+    def test_agents_are_listed_by_the_hub_and_else_from_the_folder(self):
+        folder = self.started("bob", "alice")
+        folder.run("send", "bob", "hi", "--as", "alice")
+        rows = json.loads(folder.run("agent", "list", "--json").stdout)
+        self.assertEqual([(row["name"], row["pending"], row["receiving"]) for row in rows],
+                         [("alice", 0, False), ("bob", 1, False), ("operator", 0, False)])
+        self.assertRegex(folder.run("agent", "list").stdout, r"(?m)^bob +no +1 ")
+        folder.terminate()
+        rows = json.loads(folder.run("agent", "list", "--json").stdout)
+        self.assertEqual([row["name"] for row in rows], ["alice", "bob", "operator"])
+
+    def test_what_init_says_comes_next_works_as_it_stands(self):
+        made = self.folder.path.parent / "made"
+        said = self.folder.run("init", str(made), "--listen", "tcp://127.0.0.1:0", folder=False)
+        steps = [shlex.split(re.split(r" {3,}", line.strip())[0])
+                 for line in said.stdout.partition("next:\n")[2].splitlines()]
+        self.assertEqual([step[0] for step in steps], ["capstand"] + 4 * ["capstan"])
+        steps = [[str(self.folder.bin / step[0]), *step[1:]] for step in steps]
+        hub = subprocess.Popen(steps[0], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                               text=True)
+        self.addCleanup(hub.communicate, timeout=20)
+        self.addCleanup(hub.kill)
+        self.assertIn("listening on", hub.stderr.readline())
+        for step in steps[1:]:
+            done = subprocess.run(step, capture_output=True, text=True, timeout=20, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, "hello\n")
+
     def test_agents_added_while_the_hub_is_stopped_are_there_when_it_starts(self):
         self.folder.add("alice", "bob")
         self.folder.start()
@@ -198,15 +314,6 @@ class CommandLine(HubTest):
 
 class Operator(HubTest):
     """What waits, what died, and what became of it."""
-
-    def configure(self, **options):
-        path = self.folder.path / "capstan.toml"
-        text = path.read_text()
-        for name, value in options.items():
-            lines = [f"{name} = {value}" if line.startswith(f"{name} = ") else line
-                     for line in text.splitlines()]
-            text = "\n".join(lines) + "\n"
-        path.write_text(text)
 
     def json(self, *arguments):
         return json.loads(self.folder.run(*arguments, "--json").stdout)
@@ -388,6 +495,16 @@ class Daemon(HubTest):
         self.assertIn("did you mean 'endpoint'", done.stderr)
         self.assertIn("capstan.toml:4:", done.stderr)
 
+    def test_check_config_says_ok_of_the_file_that_config_names(self):
+        other = self.folder.path.parent / "other.toml"
+        other.write_text("[delivery]\nmax_deliver = 3\n")
+        done = self.capstand("--config", str(other), "--check-config")
+        self.assertEqual((done.returncode, done.stdout), (0, f"{other}: ok\n"), done.stderr)
+        other.write_text("[delivery]\nmax_deliver = 'three'\n")
+        done = self.capstand("--config", str(other), "--check-config")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("other.toml:2:", done.stderr)
+
     def test_an_empty_allow_list_over_a_known_journal_ends_with_78(self):
         self.started("alice")
         self.folder.terminate()
@@ -411,6 +528,16 @@ class Daemon(HubTest):
         while folder.log_text().count("reload=done") < 2:
             self.assertIsNone(folder.hub.poll())
         self.assertEqual(self.listen("bob", "--count", "1").stdout, "still accepted\n")
+
+    def test_a_reload_with_a_mistake_changes_nothing(self):
+        folder = self.started("alice", "bob")
+        (folder.path / "agents" / "bob").rename(folder.path.parent / "bob")
+        (folder.path / "agents" / "carol").write_text("nonsense")
+        folder.hub.send_signal(signal.SIGHUP)
+        while "reload=failed" not in folder.log_text():
+            self.assertIsNone(folder.hub.poll())
+        folder.run("send", "bob", "still known", "--as", "alice")
+        self.assertEqual(self.listen("bob", "--count", "1").stdout, "still known\n")
 
     def test_no_config_makes_a_folder_and_says_so(self):
         # Without a config the port is the default one; whether it is free does not matter here.
