@@ -205,6 +205,20 @@ class CommandLine(HubTest):
         done = self.folder.run("status", check=False, timeout=3)
         self.assertEqual(done.returncode, 75, done.stderr)
 
+    def test_status_says_ready_and_what_the_hub_counts(self):
+        folder = self.started("alice", "bob")
+        folder.run("send", "bob", "hi", "--as", "alice")
+        lines = folder.run("status").stdout.splitlines()
+        self.assertEqual(lines[0], "ready")
+        self.assertRegex("\n".join(lines), r"(?m)^  pending +1$")
+
+    def test_send_gives_up_with_75_when_no_hub_answers_in_time(self):
+        folder = self.started("alice", "bob")
+        folder.kill()
+        done = folder.run("send", "bob", "hi", "--as", "alice", "--connect-timeout", "0.3",
+                          check=False, timeout=5)
+        self.assertEqual((done.returncode, done.stdout), (75, ""), done.stderr)
+
     def test_send_to_an_unknown_agent_names_the_line_and_ends_with_77(self):
         folder = self.started("alice")
         done = folder.run("send", "nobody", "--as", "alice", "--lines", input="a\nb\n", check=False)
@@ -528,6 +542,22 @@ class Daemon(HubTest):
         while folder.log_text().count("reload=done") < 2:
             self.assertIsNone(folder.hub.poll())
         self.assertEqual(self.listen("bob", "--count", "1").stdout, "still accepted\n")
+
+    def test_sighup_takes_over_the_log_level(self):
+        folder = self.started("alice", "bob")
+        bob = folder.path / "agents" / "bob"
+        withdrawn = bob.rename(folder.path.parent / "bob")
+        self.configure(level="'error'")
+        folder.hub.send_signal(signal.SIGHUP)
+        # At this level the hub keeps silent about the reload, so its effect is waited for.
+        while self.listen("bob", "--timeout", "0.1", check=False).returncode != 77:
+            self.assertIsNone(folder.hub.poll())
+        self.assertNotIn("reload=done", folder.log_text())
+        withdrawn.rename(bob)
+        self.configure(level="'info'")
+        folder.hub.send_signal(signal.SIGHUP)
+        while "reload=done" not in folder.log_text():
+            self.assertIsNone(folder.hub.poll())
 
     def test_a_reload_with_a_mistake_changes_nothing(self):
         folder = self.started("alice", "bob")

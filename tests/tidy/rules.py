@@ -59,6 +59,7 @@ NOT_IN_CORE = (r"(thread|chrono|mutex|shared_mutex|condition_variable|future|sem
 
 LINES_MAX = 500
 COLUMNS_MAX = 100
+EXAMPLE_LINES_MAX = 40
 
 
 def listed_by_git(root):
@@ -202,6 +203,13 @@ def cpp_files_are_short(tree):
             yield path, f"{count} lines: more than {LINES_MAX} is more than one responsibility"
 
 
+def examples_are_short(tree):
+    for path in tree.ending(".cc"):
+        count = tree.text(path).count("\n")
+        if path.startswith("client/examples/") and count > EXAMPLE_LINES_MAX:
+            yield path, f"{count} lines; an example has at most {EXAMPLE_LINES_MAX}"
+
+
 def no_machine_is_named(tree):
     pattern = r"(^|[\s\"'`=(:])/(work|home|root|Users)/\w|\.\./shared\b|\.library/"
     paths = [p for p in tree.files if not p.startswith("tests/tidy/")]
@@ -329,6 +337,7 @@ RULES = [
     nothing_is_left_for_later,
     cpp_lines_fit,
     cpp_files_are_short,
+    examples_are_short,
     no_machine_is_named,
     every_source_is_built,
     tests_mirror_sources,

@@ -87,6 +87,9 @@ BAD = {
     "cpp_files_are_short": [
         ("journal/block.h", "#pragma once\n" + 500 * "\n"),
     ],
+    "examples_are_short": [
+        ("client/examples/post.cc", 41 * "\n"),
+    ],
     "no_machine_is_named": [
         ("README.md", "See /home/bob/notes.\n"),
         ("journal/block.h", "#pragma once\n// as ../shared says\n"),
