@@ -138,4 +138,4 @@ def proofs_that_do_not_exist(tree):
                           if LOOKS_LIKE_A_TEST.fullmatch(span)]
         for number, span in named:
             if not proofs.has(span):
-                yield f"{path}:{number}", f"names {span}, and no build runs a test of that name"
+                yield f"{path}:{number}", f"names {span}, which no build has or runs"
