@@ -99,10 +99,11 @@ void Receiving::nack(std::uint64_t number, std::uint32_t delay_ms, std::string r
     --awaited_;  // the hub has not sent it again yet: when it does, it is shown
   } else {
     reason.resize(std::min(reason.size(), kNackReasonBytesMax));
-    given_back_.push_back({shown->delivery, delay_ms, std::move(reason)});
-    take_back(shown->delivery);
+    // The hub may have given up the first number and have sent it again under another one: each is
+    // given back, or a cumulative acknowledgement would cover it.
+    take_back({shown->delivery, delay_ms, reason});
     for (const auto& [id, delivery] : again_) {
-      if (id == shown->id) take_back(delivery);
+      if (id == shown->id) take_back({delivery, delay_ms, reason});
     }
     std::erase_if(again_, [&](const auto& entry) { return entry.first == shown->id; });
   }
@@ -111,7 +112,11 @@ void Receiving::nack(std::uint64_t number, std::uint32_t delay_ms, std::string r
 
 void Receiving::working(std::uint64_t number) {
   const Shown* shown = find_open(number);
-  if (shown != nullptr && shown->delivery != 0) working_.push_back(shown->delivery);
+  if (shown == nullptr || shown->delivery == 0) return;
+  working_.push_back(shown->delivery);
+  for (const auto& [id, delivery] : again_) {
+    if (id == shown->id) working_.push_back(delivery);
+  }
 }
 
 void Receiving::grant(std::uint64_t deliveries) {
@@ -205,8 +210,9 @@ Receiving::Shown* Receiving::find_open(std::uint64_t number) {
 }
 
 /// The hub's number is done with, and nothing acknowledges it alone.
-void Receiving::take_back(std::uint64_t delivery) {
-  if (settled_.add(delivery)) ++settled_count_;
+void Receiving::take_back(GivenBack given_back) {
+  if (settled_.add(given_back.delivery)) ++settled_count_;
+  given_back_.push_back(std::move(given_back));
 }
 
 void Receiving::settle(const EnvelopeId& id, std::uint64_t delivery) {

@@ -68,7 +68,7 @@ class Receiving {
   void came_again(const EnvelopeId& id, std::uint64_t delivery);
   [[nodiscard]] Shown* find_open(std::uint64_t number);
   void settle(const EnvelopeId& id, std::uint64_t delivery);
-  void take_back(std::uint64_t delivery);
+  void take_back(GivenBack given_back);
   void drop_over();
 
   std::uint64_t credit_envelopes_;

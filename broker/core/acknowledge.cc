@@ -102,7 +102,7 @@ void acknowledge(Core& core, Connection& connection, const Receipt& receipt) {
   }
   forget_front(session);
   session.credit_until = std::max(session.credit_until, receipt.credit_until);
-  mark_ready(core, session);
+  credit_freed(core, session);
 }
 
 void settle_acknowledged(Core& core) {

@@ -28,6 +28,12 @@ struct Core;
 struct Connection;
 struct Inbox;
 
+/// More failed deliveries than this, and an inbox delivers nothing but them.
+inline constexpr std::size_t kRetriesPerInboxMax = 16'384;
+
+/// What a connection may have unacknowledged over all of its sessions.
+inline constexpr std::uint64_t kConnectionBytesMax = 16 * 1024 * 1024;
+
 /// One delivery that the receiver has not acknowledged.
 struct InFlight {
   Position position;
@@ -102,6 +108,7 @@ struct Connection {
   bool welcomed = false;
   std::uint64_t last_heard_ns = 0;
   std::uint64_t unacknowledged_bytes = 0;
+  bool was_full = false;  ///< Sessions may wait for others to acknowledge.
   BodyWriter out;
   bool has_output = false;  ///< Stands in Core::with_output.
   std::unordered_map<SessionId, std::unique_ptr<Session>> sessions;
@@ -126,11 +133,14 @@ struct Inbox {
   std::optional<LostDelivery> lost;
   /// Failed deliveries that wait for their time (monotonic ns) or for a receiver.
   std::set<std::pair<std::uint64_t, Position>> retry_due;
+  /// Their time has come; by priority.
+  std::array<std::set<Position>, kPriorityCount> retry_ready;
   Position durable_floor;          ///< Everything up to it is settled on disk.
   std::uint64_t expiry_due_s = 0;  ///< Stands in Core::expiries; 0: does not.
   bool expiry_reading = false;
   /// Blocks that were looked through for expired mail, and when to look again; by base.
   std::map<Sequence, std::uint32_t> expiry_checked;
+  std::deque<Sequence> expiry_work;  ///< Blocks with something due, still to be looked through.
 };
 
 /// Counters for `status`.

@@ -16,19 +16,19 @@ namespace {
 constexpr std::uint64_t kTurnBytesMax = 8 * 1024 * 1024;
 /// One session's share before the next one has its turn.
 constexpr std::uint64_t kSessionTurnBytesMax = 1024 * 1024;
-/// What a connection may have unacknowledged over all of its sessions.
-constexpr std::uint64_t kConnectionBytesMax = 16 * 1024 * 1024;
+/// Deliveries of a session from the oldest open one on. One that is held for long holds back the
+/// rest in the end: what stands behind it takes memory, and time to search.
+constexpr std::size_t kDeliveriesInFlightMax = 65'536;
 constexpr std::size_t kReadsInFlightMax = 16;
 constexpr std::uint64_t kReadRetryNs = 200 * kNsPerMs;
 
-/// More failed deliveries than this, and an inbox delivers nothing but them.
-constexpr std::size_t kRetriesPerInboxMax = 16'384;
 /// Failed so often, a delivery goes alone: what kills its receiver takes nothing else with it.
 constexpr std::uint32_t kAttemptsToGoAlone = 2;
 
 bool has_credit(const Session& session) {
   if (session.alone && session.in_flight_bytes > 0) return false;
   return session.next_delivery <= session.credit_until &&
+         session.in_flight.size() < kDeliveriesInFlightMax &&
          (session.in_flight_bytes < session.credit_bytes || session.in_flight.empty()) &&
          session.connection->unacknowledged_bytes < kConnectionBytesMax;
 }
@@ -87,6 +87,7 @@ void notify(Core& core, Session& session, const EnvelopeRecord& record, const En
   session.alone = failed_attempts >= kAttemptsToGoAlone;
   session.in_flight_bytes += record.envelope.size();
   connection.unacknowledged_bytes += record.envelope.size();
+  if (connection.unacknowledged_bytes >= kConnectionBytesMax) connection.was_full = true;
   delivered_up_to = std::max(delivered_up_to, record.position);
   ++core.counters.delivered;
   if (again) ++core.counters.redelivered;
@@ -144,11 +145,17 @@ std::optional<std::uint64_t> deliver_retry(Core& core, Session& session, Positio
     }
     return std::nullopt;
   }
-  take_from_due(inbox, position);
+  take_from_due(inbox, retry.priority, position);
   const auto record = find_in_block(*block, session.agent, position);
   if (!record) return 0;  // The index says otherwise than the block: never wait for it.
   if (stamped_id(record->envelope).sequence() <= session.after) {
     session.retries_left_out.push_back(position);
+    return 0;
+  }
+  if (is_expired(core, record->envelope)) {
+    Expired expired;
+    add_expired(expired, position, record->envelope);
+    settle_expired(core, inbox, expired);
     return 0;
   }
   if (dead) {
@@ -176,7 +183,7 @@ Outcome deliver_session(Core& core, Session& session, std::uint64_t& turn_bytes)
       handed_out(*bytes);
       continue;
     }
-    if (session.inbox->mailbox->retries.size() >= kRetriesPerInboxMax) break;
+    if (has_only_retries(session)) break;
     const auto [lane, run] = next_run(core, session);
     if (run == nullptr) break;
     const SharedBlock block = resident_block(core, session, run->block);
@@ -254,6 +261,14 @@ void mark_ready(Core& core, Session& session) {
   if (session.opens_with > core.released) return;
   session.ready = true;
   core.ready.push_back(&session);
+}
+
+void credit_freed(Core& core, Session& session) {
+  mark_ready(core, session);
+  Connection& connection = *session.connection;
+  if (!connection.was_full || connection.unacknowledged_bytes >= kConnectionBytesMax) return;
+  connection.was_full = false;
+  for (const auto& entry : connection.sessions) mark_ready(core, *entry.second);
 }
 
 bool deliver(Core& core) {

@@ -28,17 +28,21 @@ bool is_due(const Core& core, const Inbox& inbox, const MailRun& run) {
   return second != 0 && second <= now_s(core) && run.block <= core.committed;
 }
 
-bool is_in_flight(const Inbox& inbox, Position position) {
-  if (inbox.receiver == nullptr) return false;
-  const auto& in_flight = inbox.receiver->in_flight;
-  return std::any_of(in_flight.begin(), in_flight.end(), [&](const InFlight& delivery) {
-    return delivery.position == position && !delivery.over;
-  });
+/// Positions that a receiver holds, ascending.
+std::vector<Position> positions_in_flight(const Inbox& inbox) {
+  std::vector<Position> positions;
+  if (inbox.receiver == nullptr) return positions;
+  for (const InFlight& delivery : inbox.receiver->in_flight) {
+    if (!delivery.over) positions.push_back(delivery.position);
+  }
+  std::sort(positions.begin(), positions.end());
+  return positions;
 }
 
 /// Takes what has expired out of one block, and notes when to look into it again.
 std::size_t expire_block(Core& core, Inbox& inbox, const Block& block) {
   const ChannelId channel = mailbox_of(inbox.agent);
+  const std::vector<Position> in_flight = positions_in_flight(inbox);
   Expired expired;
   std::size_t count = 0;
   std::uint64_t next_s = 0;
@@ -52,7 +56,7 @@ std::size_t expire_block(Core& core, Inbox& inbox, const Block& block) {
     if (!view || !view->ttl_seconds() || is_settled(inbox, envelope->position)) continue;
     std::uint64_t second = expiry_of(view->created_at_ns(), view->ttl_seconds());
     if (second <= now_s(core)) {
-      if (!is_in_flight(inbox, envelope->position)) {
+      if (!std::binary_search(in_flight.begin(), in_flight.end(), envelope->position)) {
         add_expired(expired, envelope->position, envelope->envelope);
         ++count;
         continue;
@@ -66,55 +70,53 @@ std::size_t expire_block(Core& core, Inbox& inbox, const Block& block) {
   return count;
 }
 
-/// The blocks with something due, and when the first of the others is.
-struct Due {
-  std::set<Sequence> blocks;
-  std::uint64_t next_s = 0;
-};
-
-Due find_due(const Core& core, Inbox& inbox) {
-  Due due;
+/// Gathers the blocks with something due, and returns when the first of the others is; 0: never.
+std::uint64_t find_work(const Core& core, Inbox& inbox) {
+  std::set<Sequence> due;
   std::set<Sequence> known;
+  std::uint64_t next_s = 0;
   for (const MailRuns& lane : inbox.mailbox->lanes) {
     for (const MailRun& run : lane) {
-      if (inbox.expiry_checked.count(run.block) != 0) known.insert(run.block);
       const std::uint32_t second = expiry_in(inbox, run);
+      if (inbox.expiry_checked.count(run.block) != 0) known.insert(run.block);
       if (second == 0) continue;
       if (is_due(core, inbox, run)) {
-        due.blocks.insert(run.block);
-      } else {
-        // One that is due and not on disk yet waits for its commit.
-        const std::uint64_t at = std::max<std::uint64_t>(second, now_s(core) + 1);
-        due.next_s = due.next_s == 0 ? at : std::min(due.next_s, at);
+        // One that is settled as a whole waits in the index for those before it.
+        if (!is_settled(*inbox.mailbox, run)) due.insert(run.block);
+        continue;
       }
+      // One that is due and not on disk yet waits for its commit.
+      const std::uint64_t at = std::max<std::uint64_t>(second, now_s(core) + 1);
+      next_s = next_s == 0 ? at : std::min(next_s, at);
     }
   }
   std::erase_if(inbox.expiry_checked,
                 [&](const auto& checked) { return known.count(checked.first) == 0; });
-  return due;
+  inbox.expiry_work.assign(due.begin(), due.end());
+  return next_s;
 }
 
-/// Looks through one inbox; what is not in memory is read first, one block at a time.
+/// Looks through one inbox; what is not in memory is read first, one block at a time. The index is
+/// searched again only when everything that was found is done.
 void expire_inbox(Core& core, Inbox& inbox, std::size_t& budget) {
   if (inbox.expiry_reading) return;  // The read's end plans the next look.
-  const Due due = find_due(core, inbox);
-  std::optional<Sequence> absent;
-  for (const Sequence& base : due.blocks) {
+  if (inbox.expiry_work.empty()) {
+    const std::uint64_t next_s = find_work(core, inbox);
+    if (inbox.expiry_work.empty()) return plan_expiry(core, inbox, next_s);
+  }
+  while (!inbox.expiry_work.empty()) {
     if (budget == 0) return plan_expiry(core, inbox, now_s(core));
-    if (const SharedBlock block = core.cache.find(base)) {
-      budget -= std::min(budget, expire_block(core, inbox, *block) + 1);
-    } else if (!absent) {
-      absent = base;
+    const Sequence base = inbox.expiry_work.front();
+    const SharedBlock block = core.cache.find(base);
+    if (block == nullptr && reads_are_full(core)) return plan_expiry(core, inbox, now_s(core) + 1);
+    inbox.expiry_work.pop_front();
+    if (block == nullptr) {
+      inbox.expiry_reading = true;
+      return request_blocks(core, inbox.agent, ReadPurpose::kExpire, {base});
     }
+    budget -= std::min(budget, expire_block(core, inbox, *block) + 1);
   }
-  if (!absent) {
-    // What was looked through just now may have more that expires later.
-    const Due rest = find_due(core, inbox);
-    return plan_expiry(core, inbox, rest.blocks.empty() ? rest.next_s : now_s(core) + 1);
-  }
-  if (reads_are_full(core)) return plan_expiry(core, inbox, now_s(core) + 1);
-  inbox.expiry_reading = true;
-  request_blocks(core, inbox.agent, ReadPurpose::kExpire, {*absent});
+  plan_expiry(core, inbox, now_s(core));
 }
 
 }  // namespace
@@ -185,7 +187,7 @@ void settle_expired(Core& core, Inbox& inbox, const Expired& expired) {
 }
 
 std::optional<std::uint64_t> next_expiry_ns(const Core& core) {
-  if (core.expiries.empty()) return std::nullopt;
+  if (core.expiries.empty() || core.stopping) return std::nullopt;
   const std::uint64_t due_ns = core.expiries.begin()->first * kNsPerSecond;
   const std::uint64_t wait_ns = due_ns > core.now.wall_ns ? due_ns - core.now.wall_ns : 0;
   return std::max(core.now.monotonic_ns + wait_ns, core.expiry_resumes_ns);

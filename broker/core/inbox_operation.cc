@@ -32,6 +32,9 @@ std::uint64_t count_in_flight(const Inbox& inbox) {
 std::vector<ParamMap> show_retries(const Core& core, const Inbox& inbox) {
   std::map<Position, std::uint64_t> due_ns;
   for (const auto& [at_ns, position] : inbox.retry_due) due_ns.emplace(position, at_ns);
+  for (const std::set<Position>& ready : inbox.retry_ready) {
+    for (const Position& position : ready) due_ns.emplace(position, 0);
+  }
   std::vector<ParamMap> shown;
   for (const auto& [position, retry] : inbox.mailbox->retries) {
     if (shown.size() == kRetriesShownMax) break;

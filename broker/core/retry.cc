@@ -55,11 +55,33 @@ void record_failure(Core& core, Inbox& inbox, Position position, Priority priori
 }
 
 void take_back_unanswered(Core& core, Session& session) {
+  bool any = false;
   for (InFlight& delivery : session.in_flight) {
     if (delivery.over || delivery.give_back_ns == 0) continue;
     if (delivery.give_back_ns > core.now.monotonic_ns) continue;
     fail_delivery(core, session, delivery, 0, "ack_wait");
+    any = true;
   }
+  if (any) credit_freed(core, session);
+}
+
+/// What has become due is ordered by position from then on.
+void move_due(Core& core, Inbox& inbox) {
+  while (!inbox.retry_due.empty() && inbox.retry_due.begin()->first <= core.now.monotonic_ns) {
+    const Position position = inbox.retry_due.begin()->second;
+    inbox.retry_due.erase(inbox.retry_due.begin());
+    const auto retry = inbox.mailbox->retries.find(position);
+    if (retry == inbox.mailbox->retries.end()) continue;  // Settled meanwhile.
+    inbox.retry_ready[static_cast<std::size_t>(retry->second.priority)].insert(position);
+  }
+}
+
+/// For people, and for a log of one line an event.
+std::string printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '"' || (c >= 0 && c < ' ') || c == 127; },
+      '?');
+  return text;
 }
 
 }  // namespace
@@ -93,7 +115,7 @@ void judge_lost_session(Core& core, Session& session) {
   if (!lost || (lost->epoch != 0 && lost->epoch == session.epoch)) return;
   if (is_settled(inbox, lost->position)) return;
   // It has a time of its own when it was in flight as a retry.
-  take_from_due(inbox, lost->position);
+  take_from_due(inbox, lost->priority, lost->position);
   record_failure(core, inbox, lost->position, lost->priority, 0, "receiver lost");
 }
 
@@ -108,26 +130,32 @@ void return_retries(Core& core, Session& session) {
   }
 }
 
+bool has_only_retries(const Session& session) {
+  return session.inbox->mailbox->retries.size() >=
+         kRetriesPerInboxMax + session.retries_left_out.size();
+}
+
 std::optional<Position> next_retry(Core& core, Session& session) {
   Inbox& inbox = *session.inbox;
-  for (auto at = inbox.retry_due.begin(); at != inbox.retry_due.end();) {
-    const auto [due_ns, position] = *at;
-    if (due_ns > core.now.monotonic_ns) break;
-    const auto retry = inbox.mailbox->retries.find(position);
-    if (retry == inbox.mailbox->retries.end() || is_settled(inbox, position) ||
-        find_run(inbox, retry->second.priority, position) == nullptr) {
-      at = inbox.retry_due.erase(at);
-      continue;
+  move_due(core, inbox);
+  for (std::size_t lane = kPriorityCount; lane-- > 0;) {
+    std::set<Position>& ready = inbox.retry_ready[lane];
+    while (!ready.empty()) {
+      const Position position = *ready.begin();
+      // Ahead of what the lane has come to, it waits for its place; unless nothing else may go.
+      if (position >= session.lanes[lane].next && !has_only_retries(session)) break;
+      if (inbox.mailbox->retries.count(position) != 0 && !is_settled(inbox, position) &&
+          find_run(inbox, static_cast<Priority>(lane), position) != nullptr) {
+        return position;
+      }
+      ready.erase(ready.begin());
     }
-    if (position < session.lanes[static_cast<std::size_t>(retry->second.priority)].next) {
-      return position;
-    }
-    ++at;
   }
   return std::nullopt;
 }
 
-void take_from_due(Inbox& inbox, Position position) {
+void take_from_due(Inbox& inbox, Priority priority, Position position) {
+  if (inbox.retry_ready[static_cast<std::size_t>(priority)].erase(position) != 0) return;
   std::erase_if(inbox.retry_due, [&](const auto& due) { return due.second == position; });
 }
 
@@ -155,8 +183,9 @@ void bury(Core& core, Inbox& inbox, Position position, const Retry& retry, Bytes
   settled.intervals = {{position, position}};
   add_record(core, settled);
   core.building.settled_floors.emplace_back(&inbox, Position{inbox.mailbox->settled.floor()});
-  core.audit("dead_letter", "agent=" + inbox.agent.hex() + " envelope=" +
-                                stamped_id(envelope).hex() + " reason=\"" + reason + "\"");
+  core.audit("dead_letter", "agent=" + inbox.agent.hex() +
+                                " envelope=" + stamped_id(envelope).hex() + " reason=\"" +
+                                printable(reason) + "\"");
   notify_sender(core, stamped_sender(envelope), dead.channel, "capstan.delivery.dead",
                 {stamped_id(envelope)}, reason);
 }

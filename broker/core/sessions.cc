@@ -59,6 +59,8 @@ void end_session(Core& core, Session& session) {
   Connection& connection = *session.connection;
   CAPSTAN_CHECK(connection.unacknowledged_bytes >= session.in_flight_bytes);
   connection.unacknowledged_bytes -= session.in_flight_bytes;
+  session.inbox = nullptr;  // It is not made ready any more.
+  credit_freed(core, session);
   connection.sessions.erase(session.id);
 }
 

@@ -36,6 +36,8 @@ void accept(Core& core, CommitNumber number);
 // deliver.cc
 /// The agent's mail or its receiver's credit has changed.
 void mark_ready(Core& core, Session& session);
+/// Something of this session is over: it may go on, and others of a connection that was full.
+void credit_freed(Core& core, Session& session);
 /// Sends what credit allows, in turn, up to a budget; true when some is left for the next turn.
 bool deliver(Core& core);
 void take_read(Core& core, const ReadDone& done);
@@ -52,7 +54,7 @@ void request_blocks(Core& core, AgentId agent, ReadPurpose purpose, std::vector<
 /// too many attempts it becomes a dead letter.
 void fail_delivery(Core& core, Session& session, InFlight& delivery, std::uint32_t delay_ms,
                    std::string reason);
-/// A link broke under this session, or another one takes over: remembers what it was working on.
+/// A link broke under this session, or another took over: remembers what it was working on.
 void note_lost_session(Session& session);
 /// The same client life goes on where it was; another one says that the old one died over the
 /// oldest delivery that it held, which counts as failed.
@@ -62,7 +64,9 @@ void return_retries(Core& core, Session& session);
 /// The failed delivery whose turn it is: due, and not ahead of what its lane has come to.
 [[nodiscard]] std::optional<Position> next_retry(Core& core, Session& session);
 /// It is with a receiver, or not for this one.
-void take_from_due(Inbox& inbox, Position position);
+void take_from_due(Inbox& inbox, Priority priority, Position position);
+/// So many have failed that nothing else is delivered.
+[[nodiscard]] bool has_only_retries(const Session& session);
 /// After `attempts` failures no receiver gets it any more.
 [[nodiscard]] bool is_dead(const Core& core, std::uint32_t attempts);
 /// Moves an envelope to the dead letters and tells its sender.

@@ -188,6 +188,27 @@ TEST(Receiving, ANackBetweenTwoConnectionsHoldsWhenTheEnvelopeComesAgain) {
   EXPECT_TRUE(c.heard.receipts.empty());
 }
 
+// Goal: a hub that gave the first number up hears of the one that it waits for.
+TEST(Receiving, ANackAndWorkingNameEveryNumberOfTheEnvelope) {
+  Conversation c;
+  const SessionId s = c.receiver();
+  c.open_and_admit();
+  c.notify(s, 1, 5);
+  c.notify(s, 2, 5, 2);
+  c.heard.receipts.clear();
+  c.engine().working(s, 1);
+  c.turn();
+  ASSERT_EQ(c.heard.receipts.size(), 2U);
+  EXPECT_EQ(c.heard.receipts[1].delivery, 2U);
+  c.heard.receipts.clear();
+  c.engine().nack(s, 1, 0, "busy");
+  c.turn();
+  ASSERT_GE(c.heard.receipts.size(), 2U);
+  EXPECT_EQ(c.heard.receipts[0].kind, ReceiptKind::kNack);
+  EXPECT_EQ(c.heard.receipts[1].kind, ReceiptKind::kNack);
+  EXPECT_EQ(c.heard.receipts[1].delivery, 2U) << "before anything cumulative";
+}
+
 TEST(Receiving, WorkingNamesTheDeliveryAndSettlesNothing) {
   Conversation c;
   const SessionId s = c.receiver();

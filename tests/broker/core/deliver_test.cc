@@ -360,5 +360,39 @@ TEST(Deliver, MuchMailLeavesInSeveralTurnsAndBodies) {
   EXPECT_EQ(received, kCount);
 }
 
+// Goal: the octets that a connection may have unacknowledged are shared; who waits for them goes on
+// when another session has acknowledged.
+TEST(Deliver, AFullConnectionGoesOnWithEverySessionOfIt) {
+  World world(quiet_config(), {"carol"});
+  world.tell(
+      KeysChanged{{core_test::key_of("carol"), core_test::key_of("node", {"alice", "bob"})}});
+  world.commit();
+  Peer& carol = world.connect("carol");
+  world.attach(carol, "carol", posting());
+  Peer& node = world.connect("node", {"alice", "bob"});
+  Binding first = receiving(1);
+  Binding second = receiving(2);
+  world.attach(node, "alice", first);
+  world.attach(node, "bob", second);
+  const std::string large(900 * 1024, 'x');
+  std::uint64_t number = 0;
+  for (int i = 0; i < 20; ++i) {
+    world.send(carol, ++number, "alice", large);
+    world.settle_all();
+  }
+  world.send(carol, ++number, "bob", "small");
+  world.settle_all();
+  const auto came = node.take<Notified>();
+  ASSERT_LT(came.size(), 20U) << "16 MiB are out";
+  for (const auto& notified : came) EXPECT_EQ(notified.session, 1U);
+  world.ack_up_to(node, came.size(), 1);
+  world.settle_all();
+  bool heard = false;
+  for (const auto& notified : node.take<Notified>()) {
+    heard = heard || notified.session == 2;
+  }
+  EXPECT_TRUE(heard);
+}
+
 }  // namespace
 }  // namespace capstan

@@ -194,12 +194,49 @@ TEST_F(Expiry, AJumpOfTheWallClockStopsItForAMinute) {
 }
 
 TEST_F(Expiry, NobodyIsToldOfANoticeThatExpires) {
-  // A notice has no time of its own, and its sender is the hub: it makes no notice.
-  send("late", 1);
+  world.close(alice);
+  Peer& again = world.connect("alice");
+  world.attach(again, "alice", posting());
+  Envelope envelope = world.envelope("bob", "late");
+  envelope.ttl_seconds = 1;
+  ByteBuffer bytes;
+  encode_envelope(envelope, bytes);
+  world.say(again, SendView{1, 1, bytes});
+  world.commit();
   pass_s(3);
-  (void)alice.take<Notified>();
-  pass_s(1000);
-  EXPECT_TRUE(alice.take<Notified>().empty());
+  EXPECT_EQ(world.pending("alice"), 1U);
+  pass_s(8 * 24 * 3600);
+  EXPECT_EQ(world.pending("alice"), 0U) << "nobody read it for a week";
+}
+
+// Goal: a block that cannot be read is lost once, however long its run stays in the index.
+TEST_F(Expiry, ADamagedBlockIsAGapOnceAndNotForEver) {
+  World small([] {
+    HubConfig hub = config();
+    hub.resident_blocks_bytes = 1;
+    return hub;
+  }());
+  Peer& poster = small.connect("alice");
+  small.attach(poster, "alice", posting());
+  small.send(poster, 1, "bob", "stays");
+  small.commit();
+  Envelope envelope = small.envelope("bob", "late");
+  envelope.ttl_seconds = 5;
+  ByteBuffer bytes;
+  encode_envelope(envelope, bytes);
+  small.say(poster, SendView{1, 2, bytes});
+  small.commit();
+  small.send(poster, 3, "carol", "takes the cache");
+  small.commit();
+  small.pass_ms(7000);
+  ASSERT_EQ(small.reads.size(), 1U);
+  small.fail_read(ErrorCode::kDamaged);
+  for (int i = 0; i < 5; ++i) {
+    small.pass_ms(1000);
+    small.settle_all();
+  }
+  EXPECT_EQ(small.count_records(RecordType::kGap), 1U);
+  EXPECT_EQ(small.pending("bob"), 1U);
 }
 
 TEST_F(Expiry, AFullInboxGetsNoNotice) {

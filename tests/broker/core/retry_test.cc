@@ -216,6 +216,46 @@ TEST(Retry, WhatKillsItsReceiverGoesAloneAndThenToTheDeadLetters) {
   EXPECT_EQ(mail.world.pending("bob"), 2U);
 }
 
+// Goal: an inbox that holds as many failed deliveries as it may goes on after a reconnect.
+TEST(Retry, AnInboxFullOfFailedDeliveriesIsNotStuck) {
+  HubConfig hub = config();
+  hub.window_envelopes = 100'000;
+  hub.window_bytes = 1 << 30;
+  Mail mail(0, hub);
+  constexpr std::uint64_t kMany = 16'500;
+  for (std::uint64_t n = 1; n <= kMany; ++n) mail.world.send(mail.alice, n, "bob", "x");
+  mail.world.settle_all();
+  Peer& bob = mail.bob(1, 1'000'000);
+  ASSERT_EQ(bob.take<Notified>().size(), kMany);
+  for (std::uint64_t n = 1; n <= kMany; ++n) {
+    mail.world.say(bob, Receipt{1, ReceiptKind::kNack, n, {}, 0, 60'000, "down"});
+  }
+  mail.world.settle_all();
+  EXPECT_EQ(mail.world.mailbox("bob").retries.size(), kMany);
+  mail.world.close(bob);
+  Peer& again = mail.bob(1, 1'000'000);
+  EXPECT_TRUE(again.take<Notified>().empty());
+  mail.pass_s(61);
+  mail.world.settle_all();
+  EXPECT_EQ(again.take<Notified>().size(), kMany);
+}
+
+TEST(Retry, AFailedDeliveryThatIsTooOldExpires) {
+  Mail mail(0);
+  Envelope envelope = mail.world.envelope("bob", "late");
+  envelope.ttl_seconds = 5;
+  ByteBuffer bytes;
+  encode_envelope(envelope, bytes);
+  mail.world.say(mail.alice, SendView{1, 1, bytes});
+  mail.world.commit();
+  Peer& bob = mail.bob(1);
+  ASSERT_EQ(bob.take<Notified>().size(), 1U);
+  mail.nack(bob, 1, 10'000);
+  mail.pass_s(11);
+  EXPECT_TRUE(bob.take<Notified>().empty());
+  EXPECT_EQ(mail.world.pending("bob"), 0U);
+}
+
 TEST(Retry, AWordOfGoodbyeCountsForNothing) {
   Mail mail(1);
   for (std::uint64_t life = 1; life <= 3; ++life) {
