@@ -186,7 +186,10 @@ Outcome deliver_session(Core& core, Session& session, std::uint64_t& turn_bytes)
     if (has_only_retries(session)) break;
     const auto [lane, run] = next_run(core, session);
     if (run == nullptr) break;
-    const SharedBlock block = resident_block(core, session, run->block);
+    // The block that the cursor stands in is held by it: not read again for each credit.
+    const SharedBlock& current = session.lanes[lane].block;
+    const bool held = current != nullptr && current->base == run->block;
+    const SharedBlock block = held ? current : resident_block(core, session, run->block);
     if (block == nullptr && is_settled(*session.inbox, *run)) {
       // Never read for nothing: the block may be one that nobody can read.
       session.lanes[lane].next = run->last().plus(1);

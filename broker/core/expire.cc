@@ -96,6 +96,17 @@ std::uint64_t find_work(const Core& core, Inbox& inbox) {
   return next_s;
 }
 
+/// Something in the block still waits: one that is settled may be gone from the disk by now.
+bool holds_waiting(const Inbox& inbox, Sequence base) {
+  const auto& lanes = inbox.mailbox->lanes;
+  return std::any_of(lanes.begin(), lanes.end(), [&](const MailRuns& lane) {
+    const auto run = std::lower_bound(
+        lane.begin(), lane.end(), base,
+        [](const MailRun& candidate, Sequence wanted) { return candidate.block < wanted; });
+    return run != lane.end() && run->block == base && !is_settled(*inbox.mailbox, *run);
+  });
+}
+
 /// Looks through one inbox; what is not in memory is read first, one block at a time. The index is
 /// searched again only when everything that was found is done.
 void expire_inbox(Core& core, Inbox& inbox, std::size_t& budget) {
@@ -107,6 +118,10 @@ void expire_inbox(Core& core, Inbox& inbox, std::size_t& budget) {
   while (!inbox.expiry_work.empty()) {
     if (budget == 0) return plan_expiry(core, inbox, now_s(core));
     const Sequence base = inbox.expiry_work.front();
+    if (!holds_waiting(inbox, base)) {
+      inbox.expiry_work.pop_front();
+      continue;
+    }
     const SharedBlock block = core.cache.find(base);
     if (block == nullptr && reads_are_full(core)) return plan_expiry(core, inbox, now_s(core) + 1);
     inbox.expiry_work.pop_front();
@@ -208,10 +223,12 @@ void expire(Core& core) {
 void take_expiry_read(Core& core, AgentId agent, Sequence base, const ReadDone& done) {
   Inbox& inbox = core.inbox_of(agent);
   inbox.expiry_reading = false;
-  if (done.error && done.error->code != ErrorCode::kIo) {
-    record_gap(core, done.lost.value_or(Gap{base, base}));
-  } else if (done.error) {
+  if (done.error && done.error->code == ErrorCode::kIo) {
     return plan_expiry(core, inbox, now_s(core) + 1);
+  }
+  // One that was settled and dropped while it waited for its turn is not found, and not missed.
+  if (done.error && done.error->code != ErrorCode::kNotFound) {
+    record_gap(core, done.lost.value_or(Gap{base, base}));
   }
   if (!core.stopping && !expiry_is_paused(core)) {
     for (const SharedBlock& block : done.blocks) (void)expire_block(core, inbox, *block);
