@@ -169,10 +169,11 @@ void plan_recovered_expiries(Core& core) {
 }
 
 bool may_hold_expired(const Core& core, const MailRun& run) {
-  return run.expires_s != 0 && run.expires_s <= now_s(core) && !expiry_is_paused(core);
+  return run.expires_s != 0 && run.expires_s <= now_s(core);
 }
 
 bool is_expired(const Core& core, Bytes envelope) {
+  if (expiry_is_paused(core)) return false;
   const auto view = parse_envelope(envelope);
   if (!view) return false;
   const std::uint32_t second = expiry_of(view->created_at_ns(), view->ttl_seconds());

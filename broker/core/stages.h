@@ -93,8 +93,9 @@ void watch_wall_clock(Core& core);
 void plan_expiry(Core& core, Inbox& inbox, std::uint64_t second);
 /// All that a start has found.
 void plan_recovered_expiries(Core& core);
+/// False: nothing in the run has expired. Spares is_expired() its look into each envelope.
 [[nodiscard]] bool may_hold_expired(const Core& core, const MailRun& run);
-/// Of a run that may hold expired ones: true when the envelope is not to be delivered any more.
+/// True when the envelope is not to be delivered any more; never while expiry is paused.
 [[nodiscard]] bool is_expired(const Core& core, Bytes envelope);
 void add_expired(Expired& expired, Position position, Bytes envelope);
 /// Settles what was gathered and tells the senders.

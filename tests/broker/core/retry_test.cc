@@ -256,6 +256,23 @@ TEST(Retry, AFailedDeliveryThatIsTooOldExpires) {
   EXPECT_EQ(mail.world.pending("bob"), 0U);
 }
 
+// Goal: an hour that nobody lived through takes no failed delivery away, either.
+TEST(Retry, AJumpOfTheWallClockLetsNoFailedDeliveryExpire) {
+  Mail mail(0);
+  Envelope envelope = mail.world.envelope("bob", "in time");
+  envelope.ttl_seconds = 600;
+  ByteBuffer bytes;
+  encode_envelope(envelope, bytes);
+  mail.world.say(mail.alice, SendView{1, 1, bytes});
+  mail.world.commit();
+  Peer& bob = mail.bob(1);
+  ASSERT_EQ(bob.take<Notified>().size(), 1U);
+  mail.nack(bob, 1, 10'000);
+  mail.world.now.wall_ns += 3600 * kNsPerSecond;
+  mail.pass_s(11);
+  EXPECT_EQ(bob.take_texts(), Texts{"in time"});
+}
+
 TEST(Retry, AWordOfGoodbyeCountsForNothing) {
   Mail mail(1);
   for (std::uint64_t life = 1; life <= 3; ++life) {
