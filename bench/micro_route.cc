@@ -31,7 +31,7 @@ class Core {
     start.version = "micro";
     Effects effects;
     hub_ = std::make_unique<Hub>(HubConfig{}, State(), start, now_, effects);
-    carry_out(effects);
+    settle(carry_out(effects));
     tell(KeysChanged{{AdmittedKey{"a", {1}, {"a"}}, AdmittedKey{"b", {2}, {"b"}}}});
     attach(kSender, {"a", {1}, {"a"}}, AttachMode::kPost);
     attach(kReceiver, {"b", {2}, {"b"}}, AttachMode::kReceive);
@@ -78,6 +78,11 @@ class Core {
   void tell(Event event) {
     std::vector<Event> events;
     events.push_back(std::move(event));
+    settle(std::move(events));
+  }
+
+  /// Until there is nothing left to answer.
+  void settle(std::vector<Event> events) {
     while (!events.empty()) {
       now_.monotonic_ns += 1000;
       now_.wall_ns += 1000;
@@ -107,8 +112,8 @@ class Core {
   std::size_t received_bytes_ = 0;
 };
 
-/// From a body part of send frames to the receiver's frames: decode, admit, order, pack into blocks,
-/// commit, apply, index, deliver. The acknowledgement before it is part of the figure, too.
+/// From a body part of send frames to the receiver's frames: decode, admit, order, pack into
+/// blocks, commit, apply, index, deliver. The acknowledgement of the one before is in the figure.
 void route_body(benchmark::State& state) {
   Core core;
   EnvelopeTemplate envelope(static_cast<std::size_t>(state.range(0)));
@@ -122,7 +127,7 @@ void route_body(benchmark::State& state) {
     while (writer.size() < kBatchBytesTarget) {
       const Bytes written = envelope.write(++number, 0);
       addressed.assign(written.begin(), written.end());
-      stamp_envelope(addressed, EnvelopeId{}, 0, mailbox, AgentId{});
+      stamp_envelope(addressed.data(), EnvelopeId{}, 0, mailbox, AgentId{});
       writer.write(SendView{kSession, number, addressed});
     }
     const ByteBuffer body = writer.take();
