@@ -17,22 +17,26 @@ constexpr std::size_t kLogBytesShown = 1000;
 
 }  // namespace
 
-Result<std::unique_ptr<HubProcess>> HubProcess::start(const RunSpec& spec) {
+Result<std::unique_ptr<HubProcess>> HubProcess::start(const RunSpec& spec,
+                                                      const std::vector<KeyOfAgents>& crowd) {
   auto folder = RunFolder::make(spec.dir);
   if (!folder) return folder.error();
   std::unique_ptr<HubProcess> hub(new HubProcess(std::move(folder).value()));
-  if (Status filled = hub->fill_folder(spec.curve); !filled) return filled.error();
+  if (Status filled = hub->fill_folder(spec.curve, crowd); !filled) return filled.error();
   if (Status launched = hub->launch(); !launched) return launched.error();
   return hub;
 }
 
-Status HubProcess::fill_folder(bool curve) {
+Status HubProcess::fill_folder(bool curve, const std::vector<KeyOfAgents>& crowd) {
   auto endpoint = init_directory(dir(), "tcp://127.0.0.1:0");
   if (!endpoint) return endpoint.error();
   endpoint_ = std::move(endpoint).value();
   const Layout layout{dir()};
   for (const char* name : {kSenderName, kReceiverName})
     if (auto added = add_agent(layout, name, {}, AdmissionFile::kWrite); !added)
+      return added.error();
+  for (const KeyOfAgents& key : crowd)
+    if (auto added = add_agent(layout, key.name, key.agents, AdmissionFile::kWrite); !added)
       return added.error();
   auto hub_key = load_public_key_file(layout.hub_public_key());
   if (!hub_key) return hub_key.error();
@@ -52,6 +56,15 @@ Status HubProcess::launch() {
   daemon_ = std::move(daemon).value();
   return {};
 }
+
+RunSpec HubProcess::addressed(RunSpec spec) const {
+  spec.dir = dir();
+  spec.endpoint = endpoint_;
+  spec.hub_public_key = hub_public_key_;
+  return spec;
+}
+
+void HubProcess::kill() { daemon_.reset(); }
 
 Result<double> HubProcess::stop() {
   daemon_->terminate();

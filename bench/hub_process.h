@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "capstan/base/result.h"
+#include "crowd.h"
 #include "processes.h"
 #include "run_folder.h"
 #include "run_spec.h"
@@ -20,13 +22,20 @@ class HubProcess {
   /// Makes what `capstan init` and `capstan agent add` make, in a folder under `spec.dir`, with all
   /// options at their default but for `security.curve`. Returns before the hub listens: clients try
   /// until it does.
-  static Result<std::unique_ptr<HubProcess>> start(const RunSpec& spec);
+  /// Beside sender and receiver, the agents of `crowd` are admitted.
+  static Result<std::unique_ptr<HubProcess>> start(const RunSpec& spec,
+                                                   const std::vector<KeyOfAgents>& crowd = {});
 
   [[nodiscard]] const std::string& dir() const { return folder_->path(); }
-  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
-  [[nodiscard]] const std::string& hub_public_key() const { return hub_public_key_; }
+  /// `spec`, with all that a client needs to find this hub.
+  [[nodiscard]] RunSpec addressed(RunSpec spec) const;
 
   [[nodiscard]] const Child& daemon() const { return *daemon_; }
+
+  /// kill -9, and waits until it is gone. start_again() follows.
+  void kill();
+  /// As start(): returns before the hub listens.
+  Status start_again() { return launch(); }
 
   /// Lets it drain and returns its CPU seconds. Errors: also what it logged last.
   Result<double> stop();
@@ -36,7 +45,7 @@ class HubProcess {
 
  private:
   explicit HubProcess(std::unique_ptr<RunFolder> folder) : folder_(std::move(folder)) {}
-  Status fill_folder(bool curve);
+  Status fill_folder(bool curve, const std::vector<KeyOfAgents>& crowd);
   Status launch();
   [[nodiscard]] std::string log_path() const { return dir() + "/capstand.log"; }
   [[nodiscard]] std::string config_path() const { return dir() + "/bench.toml"; }

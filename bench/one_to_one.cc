@@ -45,11 +45,7 @@ Result<Exchange> exchange(RunSpec spec, const Child& hub) {
 Result<RunResult> run_one_to_one(const RunSpec& spec) {
   auto hub = HubProcess::start(spec);
   if (!hub) return hub.error();
-  RunSpec own = spec;
-  own.dir = hub.value()->dir();
-  own.endpoint = hub.value()->endpoint();
-  own.hub_public_key = hub.value()->hub_public_key();
-  auto both = exchange(own, hub.value()->daemon());
+  auto both = exchange(hub.value()->addressed(spec), hub.value()->daemon());
   if (!both) return hub.value()->with_log(both.error());
   auto hub_cpu_seconds = hub.value()->stop();
   if (!hub_cpu_seconds) return hub_cpu_seconds.error();

@@ -47,6 +47,8 @@ class Child {
   /// kIo when it did not exit with 0.
   Result<double> finish(double timeout_seconds);
 
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
   /// Asks the child to end (SIGTERM).
   void terminate();
 

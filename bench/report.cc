@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iomanip>
 #include <sstream>
+#include <utility>
 
 namespace capstan::bench {
 namespace {
@@ -30,13 +31,25 @@ std::optional<std::uint64_t> in_kib(const std::optional<std::uint64_t>& bytes) {
   return bytes ? std::optional(*bytes / 1024) : std::nullopt;
 }
 
+std::string bytes_text(double bytes) {
+  constexpr double kKiB = 1024;
+  constexpr double kMiB = 1024 * kKiB;
+  return bytes < kMiB ? fixed(bytes / kKiB, 1) + " KiB" : fixed(bytes / kMiB, 1) + " MiB";
+}
+
+std::string bound_text(const Row& row) {
+  const std::string bound =
+      row.bounded == "ready_seconds" ? fixed(*row.bound, 1) + " s" : bytes_text(*row.bound);
+  return "bound " + bound + (*row.within_bound ? ": kept" : ": MISSED");
+}
+
 std::vector<std::string> cells_of(const Row& row) {
   return {row.system,
           row.workload,
           row.durability,
           row.curve ? "on" : "off",
           std::to_string(row.payload_bytes),
-          rate_text(row.envelopes_per_second),
+          row.envelopes_per_second ? rate_text(*row.envelopes_per_second) : "-",
           or_dash(row.ratio_to_floor, 2),
           or_dash(row.ratio_to_lesser_raw, 2),
           or_dash(row.p50_us, 0),
@@ -46,8 +59,8 @@ std::vector<std::string> cells_of(const Row& row) {
           or_dash(in_kib(row.batch_bytes), "K"),
           or_dash(row.window),
           or_dash(row.fsyncs),
-          fixed(row.cpu_seconds, 1),
-          std::to_string(row.runs) + "x" + fixed(row.seconds, 0) + "s"};
+          or_dash(row.cpu_seconds, 1),
+          std::to_string(row.runs) + "x" + or_dash(row.seconds, 0) + "s"};
 }
 
 const std::vector<std::string> kColumns = {
@@ -76,7 +89,7 @@ nlohmann::json row_json(const Row& row) {
           {"durability", row.durability},
           {"curve", row.curve},
           {"payload_bytes", row.payload_bytes},
-          {"envelopes_per_second", row.envelopes_per_second},
+          {"envelopes_per_second", or_null(row.envelopes_per_second)},
           {"ratio_to_floor", or_null(row.ratio_to_floor)},
           {"p50_us", or_null(row.p50_us)},
           {"p99_us", or_null(row.p99_us)},
@@ -86,21 +99,74 @@ nlohmann::json row_json(const Row& row) {
           {"batch_bytes", or_null(row.batch_bytes)},
           {"window", or_null(row.window)},
           {"fsyncs", or_null(row.fsyncs)},
-          {"cpu_seconds", row.cpu_seconds},
-          {"seconds", row.seconds},
-          {"runs", row.runs}};
+          {"cpu_seconds", or_null(row.cpu_seconds)},
+          {"seconds", or_null(row.seconds)},
+          {"runs", row.runs},
+          {"agents", or_null(row.agents)},
+          {"envelopes", or_null(row.envelopes)},
+          {"rss_anon_bytes", or_null(row.rss_anon_bytes)},
+          {"bytes_per_agent", or_null(row.bytes_per_agent)},
+          {"drained_per_second", or_null(row.drained_per_second)},
+          {"ready_seconds", or_null(row.ready_seconds)},
+          {"page_cache_dropped", or_null(row.page_cache_dropped)},
+          {"disk_bytes", or_null(row.disk_bytes)},
+          {"needed_bytes", or_null(row.needed_bytes)},
+          {"bounded", row.bounded.empty() ? nlohmann::json(nullptr) : nlohmann::json(row.bounded)},
+          {"bound", or_null(row.bound)},
+          {"within_bound", or_null(row.within_bound)}};
 }
 
 std::string table_text(const Machine& machine, const std::vector<Row>& rows) {
   std::vector<std::vector<std::string>> table = {kColumns};
-  for (const Row& row : rows) table.push_back(cells_of(row));
+  std::string lines;
+  for (const Row& row : rows) {
+    if (row.workload == "one_to_one") {
+      table.push_back(cells_of(row));
+    } else {
+      lines += line_text(row) + "\n";
+    }
+  }
   std::ostringstream text;
   text << machine.cores << " cores, " << machine.processor << "; 4 KiB append + fdatasync "
-       << fixed(machine.fdatasync_us, 0) << " us (median of 200); loopback TCP\n"
-       << "rate: median run, closed loop; latency: open loop at half of it, from due time to "
-          "accepted, and (dlv) to arrival; raw_leveldb: latency of one commit\n\n"
-       << lines_of(table);
+       << fixed(machine.fdatasync_us, 0) << " us (median of 200); loopback TCP\n";
+  if (table.size() > 1)
+    text << "rate: median run, closed loop; latency: open loop at half of it, from due time to "
+            "accepted, and (dlv) to arrival; raw_leveldb: latency of one commit\n\n"
+         << lines_of(table);
+  if (!lines.empty()) text << "\n" << lines;
   return text.str();
+}
+
+std::string line_text(const Row& row) {
+  std::ostringstream text;
+  text << row.workload << ": ";
+  if (row.agents) text << *row.agents << (*row.agents == 1 ? " agent" : " agents");
+  if (row.envelopes)
+    text << ", " << *row.envelopes << " envelopes of " << row.payload_bytes << " B";
+  text << ", CURVE " << (row.curve ? "on" : "off");
+  if (row.page_cache_dropped)
+    text << ", page cache " << (*row.page_cache_dropped ? "dropped" : "warm");
+  if (row.envelopes_per_second) text << ", stored at " << rate_text(*row.envelopes_per_second);
+  if (row.drained_per_second) text << ", drained at " << rate_text(*row.drained_per_second);
+  for (const auto& [name, bytes] :
+       {std::pair("RssAnon", row.rss_anon_bytes), std::pair("per agent", row.bytes_per_agent),
+        std::pair("disk", row.disk_bytes), std::pair("needed", row.needed_bytes)})
+    if (bytes) text << ", " << name << " " << bytes_text(static_cast<double>(*bytes));
+  if (row.ready_seconds) text << ", ready after " << fixed(*row.ready_seconds, 2) << " s";
+  if (row.bound) text << "; " << bound_text(row);
+  return text.str();
+}
+
+void set_upper_bound(Row& row, const std::string& bounded, double value, double bound) {
+  row.bounded = bounded;
+  row.bound = bound;
+  row.within_bound = value <= bound;
+}
+
+void set_lower_bound(Row& row, const std::string& bounded, double value, double bound) {
+  row.bounded = bounded;
+  row.bound = bound;
+  row.within_bound = value >= bound;
 }
 
 std::string rate_text(double envelopes_per_second) {

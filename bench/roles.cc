@@ -10,6 +10,9 @@
 #include "floor_consumer.h"
 #include "floor_hub.h"
 #include "floor_producer.h"
+#include "idle_crowd.h"
+#include "mail_drainer.h"
+#include "mail_filler.h"
 #include "raw_leveldb.h"
 
 namespace capstan::bench {
@@ -24,6 +27,8 @@ constexpr std::array kRoles = {
     Role{"floor_hub", run_floor_hub},           Role{"floor_producer", run_floor_producer},
     Role{"floor_consumer", run_floor_consumer}, Role{"raw_leveldb", run_raw_leveldb_role},
     Role{"agent_sender", run_agent_sender},     Role{"agent_receiver", run_agent_receiver},
+    Role{"mail_filler", run_mail_filler},       Role{"mail_drainer", run_mail_drainer},
+    Role{"idle_crowd", run_idle_crowd},
 };
 
 // Whatever goes wrong, no child outlives its run by more than this.

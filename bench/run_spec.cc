@@ -18,7 +18,10 @@ nlohmann::json RunSpec::to_json() const {
           {"rate", rate},
           {"endpoint", endpoint},
           {"hub_public_key", hub_public_key},
-          {"to", to}};
+          {"to", to},
+          {"first_agent", first_agent},
+          {"agents", agents},
+          {"envelopes", envelopes}};
 }
 
 RunSpec RunSpec::from_json(const nlohmann::json& json) {
@@ -34,6 +37,9 @@ RunSpec RunSpec::from_json(const nlohmann::json& json) {
   spec.endpoint = json.at("endpoint");
   spec.hub_public_key = json.at("hub_public_key");
   spec.to = json.at("to");
+  spec.first_agent = json.at("first_agent");
+  spec.agents = json.at("agents");
+  spec.envelopes = json.at("envelopes");
   return spec;
 }
 

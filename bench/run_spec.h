@@ -19,10 +19,13 @@ struct RunSpec {
   std::uint64_t batch_bytes = 65536;  ///< Envelopes of one ZeroMQ message together.
   std::uint64_t window = 16;          ///< Batches sent and not yet accepted.
   double seconds = 1.0;
-  double rate = 0.0;           ///< Envelopes per second, open loop; 0: as fast as accepted.
-  std::string endpoint;        ///< Where the hub listens; filled in once it does.
-  std::string hub_public_key;  ///< Z85, with CURVE.
-  std::string to;              ///< The mailbox that agents send to; filled in as well.
+  double rate = 0.0;              ///< Envelopes per second, open loop; 0: as fast as accepted.
+  std::string endpoint;           ///< Where the hub listens; filled in once it does.
+  std::string hub_public_key;     ///< Z85, with CURVE.
+  std::string to;                 ///< The mailbox that agents send to; filled in as well.
+  std::uint64_t first_agent = 0;  ///< Of a crowd (crowd.h).
+  std::uint64_t agents = 0;       ///< So many of it.
+  std::uint64_t envelopes = 0;    ///< For all of them together.
 
   [[nodiscard]] nlohmann::json to_json() const;
   static RunSpec from_json(const nlohmann::json& json);

@@ -1,18 +1,31 @@
 #include "suite.h"
 
 #include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <string_view>
 
+#include "backlog.h"
 #include "floor.h"
 #include "grid.h"
+#include "idle_agents.h"
 #include "one_to_one.h"
+#include "pinned.h"
 #include "raw_leveldb.h"
 #include "raw_zmq.h"
+#include "restart.h"
 
 namespace capstan::bench {
 namespace {
 
 // The floor is honest when it comes this close to the slower of what it stands on.
 constexpr double kHonestFloor = 0.7;
+constexpr std::uint64_t kBoundedPayloadBytes = 256;
+
+bool names(const std::vector<std::string>& rows, std::string_view workload) {
+  return std::find(rows.begin(), rows.end(), workload) != rows.end();
+}
 
 Row row_of(const Contestant& contestant, double floor_rate) {
   const RunResult& median = contestant.median();
@@ -31,6 +44,9 @@ Row row_of(const Contestant& contestant, double floor_rate) {
   row.fsyncs = median.fsyncs;
   row.cpu_seconds = median.cpu_seconds;
   row.runs = static_cast<int>(contestant.runs.size());
+  const bool has_bound =
+      contestant.system == "capstan" && !row.curve && row.payload_bytes == kBoundedPayloadBytes;
+  if (has_bound) set_lower_bound(row, "ratio_to_floor", *row.ratio_to_floor, kRatioToFloorMin);
   return row;
 }
 
@@ -38,7 +54,7 @@ Row row_of(const Contestant& contestant, double floor_rate) {
 Status add_latency(Row& row, const Contestant& contestant, double seconds) {
   RunSpec spec = contestant.spec;
   spec.seconds = seconds;
-  spec.rate = row.envelopes_per_second / 2;
+  spec.rate = *row.envelopes_per_second / 2;
   auto result = contestant.run(spec);
   if (!result) return result.error();
   row.p50_us = result->accept.percentile_us(0.50);
@@ -57,27 +73,47 @@ double honesty_of(const Contestant& floor, const Contestant& zmq, const Contesta
   return ratio;
 }
 
+/// The floor's batch and window that a search has found, without and with CURVE.
+using FloorSettings = std::map<bool, GridPoint>;
+
 /// Everything about one payload size, with and without CURVE.
 class PayloadSuite {
  public:
-  PayloadSuite(const SuiteOptions& options, std::uint64_t payload_bytes,
-               const std::function<void(const Row&)>& add_row)
-      : options_(options), add_row_(add_row) {
+  PayloadSuite(const SuiteOptions& options, std::uint64_t payload_bytes, const AddRow& add_row,
+               FloorSettings& settings)
+      : options_(options), add_row_(add_row), settings_(settings) {
     spec_.dir = options.dir;
     spec_.payload_bytes = payload_bytes;
   }
 
-  Status run() {
+  /// With the floor's own grid search, and what the floor stands on.
+  Status run_whole() {
     Contestant leveldb{"raw_leveldb", run_raw_leveldb, spec_};
     if (Status settled = settle(leveldb, disk_grid(), options_.grid_seconds); !settled)
       return settled;
     for (const bool curve : options_.curve)
-      if (Status measured = run_one(leveldb, curve); !measured) return measured;
+      if (Status measured = run_whole(leveldb, curve); !measured) return measured;
+    return {};
+  }
+
+  /// Hub and floor alone; batch and window are those of an earlier search.
+  Status run_short() {
+    for (const bool curve : options_.curve) {
+      RunSpec spec = spec_;
+      spec.curve = curve;
+      Contestant floor{"floor", run_floor, spec};
+      floor.spec.batch_bytes = settings_.at(curve).batch_bytes;
+      floor.spec.window = settings_.at(curve).window;
+      Contestant capstan{"capstan", run_one_to_one, spec};
+      std::vector<Contestant*> both = {&floor};
+      if (wants_hub()) both.push_back(&capstan);
+      if (Status measured = measure(both, floor, std::nullopt); !measured) return measured;
+    }
     return {};
   }
 
  private:
-  Status run_one(Contestant leveldb, bool curve) {
+  Status run_whole(Contestant leveldb, bool curve) {
     RunSpec spec = spec_;
     spec.curve = curve;
     // The disk knows no CURVE; the mark says which rows its own stands beside.
@@ -87,22 +123,34 @@ class PayloadSuite {
     for (Contestant* contestant : {&zmq, &floor})
       if (Status settled = settle(*contestant, whole_grid(), options_.grid_seconds); !settled)
         return settled;
+    settings_[curve] = {floor.spec.batch_bytes, floor.spec.window};
     Contestant capstan{"capstan", run_one_to_one, spec};
     std::vector<Contestant*> all = {&leveldb, &zmq, &floor};
-    if (wants("one_to_one")) all.push_back(&capstan);
+    if (wants_hub()) all.push_back(&capstan);
+    return measure(all, floor, Raw{&zmq, &leveldb});
+  }
+
+  /// What the floor stands on.
+  struct Raw {
+    const Contestant* zmq;
+    const Contestant* leveldb;
+  };
+
+  Status measure(const std::vector<Contestant*>& all, const Contestant& floor,
+                 const std::optional<Raw>& raw) {
     if (Status measured = measure_interleaved(all, options_.rounds, options_.seconds); !measured)
       return measured;
-    const double honesty = honesty_of(floor, zmq, leveldb);
+    std::optional<double> honesty;
+    if (raw) honesty = honesty_of(floor, *raw->zmq, *raw->leveldb);
     for (const Contestant* contestant : all)
       if (Status reported = report(*contestant, floor, honesty); !reported) return reported;
     return {};
   }
 
-  [[nodiscard]] bool wants(const std::string& workload) const {
-    return std::find(options_.rows.begin(), options_.rows.end(), workload) != options_.rows.end();
-  }
+  [[nodiscard]] bool wants_hub() const { return names(options_.rows, "one_to_one"); }
 
-  Status report(const Contestant& contestant, const Contestant& floor, double honesty) {
+  Status report(const Contestant& contestant, const Contestant& floor,
+                const std::optional<double>& honesty) {
     Row row = row_of(contestant, floor.median().envelopes_per_second);
     row.seconds = options_.seconds;
     if (contestant.system == "floor") row.ratio_to_lesser_raw = honesty;
@@ -117,15 +165,50 @@ class PayloadSuite {
   }
 
   const SuiteOptions& options_;
-  const std::function<void(const Row&)>& add_row_;
+  const AddRow& add_row_;
+  FloorSettings& settings_;
   RunSpec spec_;
+};
+
+Status run_rates(const SuiteOptions& options, const AddRow& add_row) {
+  FloorSettings settings;
+  for (const std::uint64_t payload_bytes : options.payloads) {
+    PayloadSuite suite(options, payload_bytes, add_row, settings);
+    const bool whole = options.full || settings.empty();
+    if (Status done = whole ? suite.run_whole() : suite.run_short(); !done) return done;
+  }
+  return {};
+}
+
+struct Workload {
+  std::string_view name;
+  Status (*measure)(const ScaleOptions& options, const AddRow& add_row);
+};
+
+constexpr std::array kAtScale = {
+    Workload{"backlog", measure_backlog},
+    Workload{"idle_agents", measure_idle_agents},
+    Workload{"restart", measure_restart},
+    Workload{"pinned", measure_pinned},
 };
 
 }  // namespace
 
-Status run_suite(const SuiteOptions& options, const std::function<void(const Row&)>& add_row) {
-  for (const std::uint64_t payload_bytes : options.payloads)
-    if (Status done = PayloadSuite(options, payload_bytes, add_row).run(); !done) return done;
+std::vector<std::string> workloads() {
+  std::vector<std::string> names = {"one_to_one"};
+  for (const Workload& workload : kAtScale) names.emplace_back(workload.name);
+  return names;
+}
+
+Status run_suite(const SuiteOptions& options, const AddRow& add_row) {
+  if (names(options.rows, "one_to_one") || names(options.rows, "floor"))
+    if (Status done = run_rates(options, add_row); !done) return done;
+  ScaleOptions scale = options.scale;
+  scale.dir = options.dir;
+  for (const Workload& workload : kAtScale) {
+    if (!names(options.rows, workload.name)) continue;
+    if (Status done = workload.measure(scale, add_row); !done) return done;
+  }
   return {};
 }
 

@@ -1,8 +1,10 @@
 #include "capstan/journal/store.h"
 
+#include <malloc.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -28,6 +30,9 @@ namespace {
 // Shared by all segments; reads of blocks do not fill it, so that it holds little but LevelDB's
 // own.
 constexpr std::size_t kCacheBytes = std::size_t{1} << 20;
+
+/// A snapshot's commit is as large as the state. What it took goes back to the system afterwards.
+constexpr std::size_t kBatchKeptBytesMax = std::size_t{16} << 20;
 
 Result<std::unique_ptr<WitnessFile>> open_witness(JournalEnv& env, const DataPaths& paths,
                                                   bool real_disk) {
@@ -148,6 +153,9 @@ struct JournalStore::Parts {
   CommitEncoder encoder;
   leveldb::WriteBatch batch;
   std::uint64_t last_checksum = 0;
+
+  /// Set by the committing thread, taken by a later checkpoint: by then the core has let go, too.
+  std::atomic<bool> memory_is_due{false};
 
   // The reader's calls exclude each other.
   std::mutex reader_mutex;
@@ -284,6 +292,10 @@ Status JournalStore::commit(const Commit& commit) {
   p.last_checksum = checksum;
   const Sequence last = last_of_commit(commit);
   p.segments.grow(last, p.batch.ApproximateSize());
+  if (p.batch.ApproximateSize() > kBatchKeptBytesMax) {
+    p.batch = leveldb::WriteBatch();
+    p.memory_is_due = true;
+  }
   const std::lock_guard guard(p.tail_mutex);
   p.last_commit = commit.number;
   p.last_sequence = last;
@@ -330,6 +342,10 @@ Status JournalStore::write_checkpoint(const Checkpoint& checkpoint) {
     ceiling = p.id_time_ceiling_ns;
   }
   Status written = p.state->write(checkpoint, last_commit, ceiling);
+#ifdef __GLIBC__
+  // The C library keeps what lies between pieces that are in use: after a snapshot, that is much.
+  if (p.memory_is_due.exchange(false)) malloc_trim(0);
+#endif
   if (!written) p.state_error = Error{ErrorCode::kIo, written.error().context};
   return p.state_error ? Status(*p.state_error) : Status();
 }

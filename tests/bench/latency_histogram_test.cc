@@ -8,7 +8,8 @@ namespace capstan::bench {
 namespace {
 
 TEST(LatencyHistogram, RefusesWhatIsNoListOfPairs) {
-  for (const char* text : {"[1]", "[[1]]", "[[1,2,3]]", "[[-1,2]]", "[[\"a\",2]]", "[[99999,1]]"})
+  for (const char* text : {"[1]", "[[1]]", "[[1,2,3]]", "[[-1,2]]", "[[\"a\",2]]",
+                           "[[1099511627776,1]]", "[[1,4294967296]]"})
     EXPECT_FALSE(LatencyHistogram::from_json(nlohmann::json::parse(text))) << text;
 }
 
@@ -17,12 +18,12 @@ TEST(LatencyHistogram, EmptySaysZero) {
   EXPECT_EQ(LatencyHistogram().percentile_us(0.5), 0.0);
 }
 
-TEST(LatencyHistogram, EveryValueIsKeptWithinHalfAPercent) {
+TEST(LatencyHistogram, EveryValueIsKeptToThreeFigures) {
   for (std::uint64_t value = 1; value < 1'000'000'000'000; value += value / 100 + 1) {
     LatencyHistogram histogram;
     histogram.record(value);
     const auto exact_us = static_cast<double>(value) / 1000.0;
-    EXPECT_NEAR(histogram.percentile_us(1.0), exact_us, exact_us * 0.005) << value;
+    EXPECT_NEAR(histogram.percentile_us(1.0), exact_us, exact_us * 0.001) << value;
   }
 }
 
@@ -37,9 +38,9 @@ TEST(LatencyHistogram, PercentilesFollowTheRanks) {
   LatencyHistogram histogram;
   histogram.record(10'000, 99);
   histogram.record(90'000);
-  EXPECT_NEAR(histogram.percentile_us(0.50), 10.0, 0.05);
-  EXPECT_NEAR(histogram.percentile_us(0.99), 10.0, 0.05);
-  EXPECT_NEAR(histogram.percentile_us(1.00), 90.0, 0.45);
+  EXPECT_NEAR(histogram.percentile_us(0.50), 10.0, 0.01);
+  EXPECT_NEAR(histogram.percentile_us(0.99), 10.0, 0.01);
+  EXPECT_NEAR(histogram.percentile_us(1.00), 90.0, 0.09);
 }
 
 TEST(LatencyHistogram, TravelsAsJsonAndAddsUp) {
