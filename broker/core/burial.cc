@@ -10,7 +10,7 @@ namespace capstan {
 namespace {
 
 constexpr const char* kReason = "agent removed";
-/// What is buried before the commit with it is durable: burials never crowd out other work.
+/// Blocks that are buried before the commit with it is durable: burials never crowd out other work.
 constexpr std::uint64_t kBuriedBytesMax = 1024 * 1024;
 constexpr std::uint64_t kReadRetryNs = 200 * kNsPerMs;
 
@@ -79,7 +79,7 @@ void bury_block(Core& core, AgentId agent, const Block& block) {
   }
   add_record(core, settled);
   core.buried_in = core.next_commit;
-  core.buried_bytes += settled.bytes + block.records.size();
+  core.buried_bytes += block.records.size();
   for (const auto& [sender, ids] : by_sender) {
     notify_sender(core, sender, settled.channel, "capstan.delivery.dead", ids, kReason);
   }

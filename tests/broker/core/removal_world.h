@@ -23,6 +23,13 @@ struct RemovalWorld : MailWorld {
     return event;
   }
 
+  /// The keys on disk, with one of bob's.
+  [[nodiscard]] static KeysChanged keys_with(const AdmittedKey& bob) {
+    AdmittedKey boss = key_of("operator");
+    boss.role = AgentRole::kAdmin;
+    return {{key_of("alice"), bob, boss}};
+  }
+
   /// The whole way, but for what has to be read.
   Response remove(const std::string& name = "bob") {
     ask_removal(name);

@@ -23,9 +23,7 @@ TEST(AgentRemove, RefusesWhatIsNoAgentOfThisHub) {
 
 TEST(AgentRemove, RefusesAnOperator) {
   RemovalWorld mail(0);
-  AdmittedKey boss = key_of("operator");
-  boss.role = AgentRole::kAdmin;
-  mail.world.tell(KeysChanged{{boss, key_of("alice"), key_of("bob")}});
+  mail.world.tell(RemovalWorld::keys_with(key_of("bob")));
   mail.world.commit();
   EXPECT_EQ(mail.ask("agent_remove", name_is("operator")).code, ErrorCode::kInvalidArgument);
   EXPECT_TRUE(mail.world.withdrawals.empty());
@@ -162,9 +160,8 @@ TEST(AgentRemove, ANoteLeavesANewAgentOfTheNameAlone) {
 TEST(AgentRemove, AfterANoteTheKeysOnDiskMakeANewAgent) {
   RemovalWorld mail(1);
   const AgentId before = mail.world.id("bob");
-  AdmittedKey again = key_of("another bob", {"bob"});
-  mail.world.tell(
-      {RemovalWorld::withdrawn(), KeysChanged{{key_of("alice"), key_of("operator"), again}}});
+  const AdmittedKey again = key_of("another bob", {"bob"});
+  mail.world.tell({RemovalWorld::withdrawn(), RemovalWorld::keys_with(again)});
   mail.world.settle_all();
   EXPECT_NE(mail.world.id("bob"), before);
   EXPECT_EQ(mail.world.state().find_agent("bob")->key, again.key);

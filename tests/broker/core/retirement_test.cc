@@ -73,7 +73,7 @@ TEST(Retirement, ANewAgentOfTheNameIsAnotherOne) {
   const AgentId before = mail.world.id("bob");
   mail.remove();
   mail.world.settle_all();
-  mail.world.tell(KeysChanged{{key_of("alice"), key_of("bob"), key_of("operator")}});
+  mail.world.tell(RemovalWorld::keys_with(key_of("bob")));
   mail.world.commit();
   EXPECT_NE(mail.world.id("bob"), before);
   EXPECT_EQ(mail.world.pending("bob"), 0U);
