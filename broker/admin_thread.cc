@@ -6,6 +6,7 @@
 
 #include "admitted_key.h"
 #include "capstan/base/check.h"
+#include "capstan/security/withdrawal.h"
 
 namespace capstan {
 
@@ -56,6 +57,14 @@ void AdminThread::queue(Job job) {
 
 void AdminThread::admit(const AdmittedKey& key) {
   queue([this, key] { return admit_now(key); });
+}
+
+void AdminThread::withdraw(const std::string& name) {
+  queue([this, name] { return withdraw_now(name); });
+}
+
+void AdminThread::forget(const std::string& name) {
+  queue([this, name] { return forget_now(name); });
 }
 
 void AdminThread::reload() {
@@ -109,10 +118,40 @@ std::optional<Event> AdminThread::admit_now(const AdmittedKey& key) {
   return KeyAdmitted{key.name, std::nullopt};
 }
 
-std::optional<Event> AdminThread::reload_now() {
+Result<SharedCredentials> AdminThread::load() const {
   auto admissions = load_admissions(layout_.admissions());
-  auto next = admissions ? CredentialSnapshot::build(*std::move(admissions))
-                         : Result<SharedCredentials>(admissions.error());
+  if (!admissions) return admissions.error();
+  return CredentialSnapshot::build(*std::move(admissions));
+}
+
+std::optional<Event> AdminThread::withdraw_now(const std::string& name) {
+  NameWithdrawn withdrawn;
+  withdrawn.name = name;
+  auto done = withdraw_name(layout_.admissions(), name, EarlierNote::kReplace);
+  const auto next = done ? load() : Result<SharedCredentials>(done.error());
+  if (!next) {
+    withdrawn.error = next.error();
+    return withdrawn;
+  }
+  credentials_.replace(*next);
+  withdrawn.key = done->key.bytes;
+  withdrawn.withdrawn = std::move(done->withdrawn);
+  withdrawn.narrowed = std::move(done->narrowed);
+  withdrawn.covering = std::move(done->covering);
+  withdrawn.keys = to_admitted_keys(**next);
+  return withdrawn;
+}
+
+std::optional<Event> AdminThread::forget_now(const std::string& name) {
+  const Status forgotten = forget_retired(layout_.admissions(), name);
+  if (forgotten || forgotten.error().code == ErrorCode::kNotFound) {
+    return WithdrawalForgotten{name, std::nullopt};
+  }
+  return WithdrawalForgotten{name, forgotten.error()};
+}
+
+std::optional<Event> AdminThread::reload_now() {
+  const auto next = load();
   if (!next) {
     spdlog::error("reload=failed error=\"{}\"", next.error().text());
     return std::nullopt;

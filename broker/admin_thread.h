@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct Watch {
   std::chrono::milliseconds interval{200};
 };
 
-/// Writes agents/NAME and swaps the credential snapshot.
+/// Changes what stands under agents/ and swaps the credential snapshot.
 ///
 /// Thread: calls from the core thread; results come back through drain().
 class AdminThread {
@@ -38,6 +39,12 @@ class AdminThread {
 
   /// Answered by KeyAdmitted.
   void admit(const AdmittedKey& key);
+
+  /// Answered by NameWithdrawn. What has changed under agents/ beside it is taken up, too.
+  void withdraw(const std::string& name);
+
+  /// Removes the note agents/NAME.removed, if there is one; answered by WithdrawalForgotten.
+  void forget(const std::string& name);
 
   /// Reads the configuration and agents/ anew; answered by KeysChanged. Errors in either change
   /// nothing.
@@ -57,6 +64,9 @@ class AdminThread {
   void report(std::optional<Event> result);
   std::optional<Event> admit_now(const AdmittedKey& key);
   std::optional<Event> reload_now();
+  std::optional<Event> withdraw_now(const std::string& name);
+  std::optional<Event> forget_now(const std::string& name);
+  [[nodiscard]] Result<SharedCredentials> load() const;
 
   Layout layout_;
   CredentialStore& credentials_;

@@ -7,6 +7,16 @@ AdmittedKey to_admitted_key(const Admission& admission) {
           admission.role == Role::kAdmin ? AgentRole::kAdmin : AgentRole::kAgent};
 }
 
+std::vector<NameWithdrawn> to_withdrawn(const std::vector<Admission>& retired) {
+  std::vector<NameWithdrawn> withdrawn;
+  for (const Admission& admission : retired) {
+    NameWithdrawn& name = withdrawn.emplace_back();
+    name.name = admission.name;
+    name.key = admission.key.bytes;
+  }
+  return withdrawn;
+}
+
 std::vector<AdmittedKey> to_admitted_keys(const CredentialSnapshot& credentials) {
   std::vector<AdmittedKey> keys;
   for (const Admission& admission : credentials.admissions()) {

@@ -23,10 +23,12 @@ constexpr long kOutboxRetryMs = 2;
 }  // namespace
 
 int CoreThread::run(const HubConfig& config, State state, const HubStart& start,
-                    std::vector<AdmittedKey> keys) {
+                    std::vector<AdmittedKey> keys, std::vector<NameWithdrawn> removed) {
   Effects effects;
   Hub hub(config, std::move(state), start, parts_.clock.now(), effects);
   std::vector<Event> events;
+  // A name that was removed may have been added again since: the old agent goes first.
+  for (NameWithdrawn& withdrawn : removed) events.push_back(std::move(withdrawn));
   events.push_back(KeysChanged{std::move(keys)});
   while (!stopped_) {
     hub.handle(parts_.clock.now(), events, effects);
@@ -110,6 +112,8 @@ void CoreThread::perform(ReadBlocks& read) {
 void CoreThread::perform(DropSegment& drop) { parts_.journal.drop_segment(drop.first); }
 void CoreThread::perform(Evict& evict) { parts_.router.evict(evict.connection); }
 void CoreThread::perform(AdmitKey& admit) { parts_.admin.admit(admit.key); }
+void CoreThread::perform(WithdrawName& withdraw) { parts_.admin.withdraw(withdraw.name); }
+void CoreThread::perform(ForgetWithdrawal& forget) { parts_.admin.forget(forget.name); }
 void CoreThread::perform(Audit& audit) {
   const std::uint64_t now_ns = parts_.clock.now().monotonic_ns;
   if (now_ns >= audit_window_ends_ns_) {

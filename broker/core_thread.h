@@ -31,9 +31,10 @@ class CoreThread {
  public:
   explicit CoreThread(const CoreThreadParts& parts) : parts_(parts) {}
 
-  /// Until the core says stop; returns the process's exit code.
+  /// Until the core says stop; returns the process's exit code. `keys` and `removed` are what
+  /// stands under agents/.
   [[nodiscard]] int run(const HubConfig& config, State state, const HubStart& start,
-                        std::vector<AdmittedKey> keys);
+                        std::vector<AdmittedKey> keys, std::vector<NameWithdrawn> removed);
 
  private:
   void wait();
@@ -51,6 +52,8 @@ class CoreThread {
   void perform(DropSegment& drop);
   void perform(Evict& evict);
   void perform(AdmitKey& admit);
+  void perform(WithdrawName& withdraw);
+  void perform(ForgetWithdrawal& forget);
   void perform(Audit& audit);
   void perform(WakeAt& wake);
   void perform(Stop& stop);

@@ -144,6 +144,8 @@ int serve(const Layout& layout, const std::filesystem::path& config_file, const 
   auto snapshot = CredentialSnapshot::build(*std::move(admissions));
   if (!snapshot) return fail({ErrorCode::kBadConfig, snapshot.error().text()});
   CredentialStore credentials(*snapshot);
+  const auto retired = load_retired(layout.admissions());
+  if (!retired) return fail({ErrorCode::kBadConfig, retired.error().text()});
   auto hub_key = load_key_file(layout.hub_key());
   if (!hub_key) return fail(hub_key.error());
 
@@ -194,7 +196,7 @@ int serve(const Layout& layout, const std::filesystem::path& config_file, const 
   JournalThreads journal(**store);
   CoreThread core({clock, **router, **store, journal, admin, **auth, signal_fd});
   return core.run(hub_config(config), std::move(recovered->state), start,
-                  to_admitted_keys(**snapshot));
+                  to_admitted_keys(**snapshot), to_withdrawn(*retired));
 }
 
 int run(const Options& options) {

@@ -253,6 +253,20 @@ std::optional<DeadDroppedRecord> decode_dead_dropped_record(Bytes payload) {
   return whole(in, dropped);
 }
 
+void encode_record(const AgentRetiredRecord& record, ByteBuffer& to) {
+  const RecordFrame frame(RecordType::kAgentRetired, to);
+  append(to, record.agent.view());
+  append_u64_le(to, record.retired_at_ns);
+}
+
+std::optional<AgentRetiredRecord> decode_agent_retired_record(Bytes payload) {
+  Cursor in(payload);
+  AgentRetiredRecord retired;
+  retired.agent = take_id<AgentId>(in);
+  retired.retired_at_ns = in.u64_le();
+  return whole(in, retired);
+}
+
 void encode_record(const SegmentRecord& record, ByteBuffer& to) {
   const RecordFrame frame(RecordType::kSegment, to);
   append_u64_le(to, record.first.value);

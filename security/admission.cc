@@ -236,20 +236,33 @@ Status remove_admission(const fs::path& directory, std::string_view name) {
   return remove_file(directory / name);
 }
 
-Status retire_admission(const fs::path& directory, std::string_view name) {
-  if (Status good = check_agent_name(name); !good) return good;
-  return rename_file(directory / name, retired_file(directory, name));
+Status retire_admission(const fs::path& directory, std::string_view key, std::string_view agent) {
+  if (Status good = check_agent_name(key); !good) return good;
+  if (Status good = check_agent_name(agent); !good) return good;
+  return rename_file(directory / key, retired_file(directory, agent));
 }
 
-Result<std::vector<std::string>> load_retired(const fs::path& directory) {
-  Result<std::vector<std::string>> names = list_folder(directory);
-  if (!names) return names;
-  std::vector<std::string> retired;
-  for (std::string& name : *names) {
-    if (!name.ends_with(kRetiredSuffix)) continue;
-    name.resize(name.size() - kRetiredSuffix.size());
-    if (check_agent_name(name)) retired.push_back(std::move(name));
+Status note_retired(const fs::path& directory, const Admission& retired) {
+  if (Status good = check_admission(retired); !good) return good;
+  return replace_file(retired_file(directory, retired.name), encode_admission(retired), 0644);
+}
+
+Result<std::vector<Admission>> load_retired(const fs::path& directory) {
+  const Result<std::vector<std::string>> names = list_folder(directory);
+  if (!names) return names.error();
+  std::vector<Admission> retired;
+  std::vector<std::string> problems;
+  for (const std::string& file : *names) {
+    if (!file.ends_with(kRetiredSuffix)) continue;
+    Result<Admission> admission =
+        read_admission(directory / file, file.substr(0, file.size() - kRetiredSuffix.size()));
+    if (admission) {
+      retired.push_back(std::move(admission).value());
+    } else {
+      problems.push_back(admission.error().context);
+    }
   }
+  if (!problems.empty()) return bad_file(problems).error();
   return retired;
 }
 

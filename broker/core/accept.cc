@@ -39,10 +39,13 @@ void release(Core& core, CommitConsequences& done) {
   core.released = done.number;
   for (const auto& [inbox, floor] : done.settled_floors) inbox->durable_floor = floor;
   for (const AgentId& agent : done.touched) {
-    Session* receiver = core.inbox_of(agent).receiver;
+    Session* receiver = core.find_receiver(agent);
     if (receiver != nullptr) mark_ready(core, *receiver);
   }
   for (AdmitKey& admission : done.admissions) core.effects->push_back(std::move(admission));
+  for (ForgetWithdrawal& done_with : done.withdrawals) {
+    core.effects->push_back(std::move(done_with));
+  }
   for (const Sequence& first : done.drops) core.effects->push_back(DropSegment{first});
   if (done.checkpoint) core.effects->push_back(WriteCheckpoint{*std::move(done.checkpoint)});
 }

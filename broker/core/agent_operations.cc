@@ -15,10 +15,15 @@ constexpr std::size_t kAgentsPerPage = 1000;
 void evict_withdrawn(Core& core, const std::vector<AdmittedKey>& keys) {
   std::vector<ConnectionId> withdrawn;
   for (const auto& [id, connection] : core.connections) {
+    if (connection->any_key) continue;
     const auto& key = connection->identity.key;
-    const bool admitted = std::any_of(keys.begin(), keys.end(),
-                                      [&](const AdmittedKey& known) { return known.key == key; });
-    if (!connection->any_key && !admitted) withdrawn.push_back(id);
+    const auto admitted = std::find_if(keys.begin(), keys.end(),
+                                       [&](const AdmittedKey& known) { return known.key == key; });
+    if (admitted == keys.end()) {
+      withdrawn.push_back(id);
+    } else {
+      connection->identity = *admitted;  // It may have other names now.
+    }
   }
   std::sort(withdrawn.begin(), withdrawn.end());
   for (const ConnectionId& id : withdrawn) {
@@ -73,6 +78,10 @@ Answer agent_add(Core& core, Connection& connection, const Request& request,
                  "agent_add needs the text 'name', the 32 bytes 'key' and the list 'names'"};
   }
   if (const Status valid = check_agent_name(*name); !valid) return valid.error();
+  for (const std::string& wanted : *names) {
+    if (core.removals.count(wanted) == 0) continue;
+    return Error{ErrorCode::kAlreadyExists, "agent '" + wanted + "' is being removed right now"};
+  }
   if (core.waiting_admissions.count(*name) != 0) {
     return Error{ErrorCode::kAlreadyExists, "agent '" + *name + "' is being added right now"};
   }

@@ -54,6 +54,18 @@ Inbox& Core::inbox_of(AgentId agent) {
   return *inbox;
 }
 
+Inbox* Core::find_inbox(AgentId agent) {
+  const auto at = inboxes.find(agent);
+  if (at != inboxes.end()) return at->second.get();
+  if (state.find_retired(agent) != nullptr) return nullptr;
+  return state.find_mailbox(mailbox_of(agent)) == nullptr ? nullptr : &inbox_of(agent);
+}
+
+Session* Core::find_receiver(AgentId agent) {
+  const auto at = inboxes.find(agent);
+  return at == inboxes.end() ? nullptr : at->second->receiver;
+}
+
 bool Core::has_room(const Mailbox& mailbox, std::uint64_t bytes) const {
   return mailbox.pending() < config.inbox_envelopes_max &&
          mailbox.pending_bytes + bytes <= config.inbox_bytes_max;

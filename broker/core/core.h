@@ -179,11 +179,14 @@ struct CommitConsequences {
   AgentId last_touched;  ///< Stands in `touched`: envelopes come in stretches for one agent.
   std::vector<std::pair<Inbox*, Position>> settled_floors;
   std::vector<AdmitKey> admissions;
+  /// Of agents that this commit retires: earlier commits name them until they are released.
+  std::vector<std::unique_ptr<Inbox>> ended_inboxes;
+  std::vector<ForgetWithdrawal> withdrawals;
   std::vector<Sequence> drops;
   std::optional<Checkpoint> checkpoint;
 };
 
-enum class ReadPurpose : std::uint8_t { kDeliver, kExpire, kRequest };
+enum class ReadPurpose : std::uint8_t { kDeliver, kExpire, kRequest, kBury };
 
 /// A read that has not come back.
 struct PendingRead {
@@ -205,6 +208,19 @@ struct ParkedRequest {
   Sequence record;
   AgentId agent;        ///< Whom it is about, where the request says so.
   EnvelopeId envelope;  ///< Which one it is about, where the request says so.
+};
+
+/// The waiting mail of a removed agent on its way to the dead letters.
+struct Burial {
+  bool reading = false;
+  std::uint64_t not_before_ns = 0;  ///< Monotonic: after a read that failed.
+};
+
+/// An operator's request that waits for the files under agents/.
+struct WaitingRemoval {
+  ConnectionId connection;
+  std::uint64_t request_id = 0;
+  ParamMap result;
 };
 
 struct Core {
@@ -253,6 +269,12 @@ struct Core {
   std::optional<std::int64_t> wall_offset_ns;            ///< Wall clock minus monotonic clock.
   std::uint64_t expiry_resumes_ns = 0;                   ///< Monotonic: until then nothing expires.
 
+  // Removed agents.
+  std::map<AgentId, Burial> burials;
+  CommitNumber buried_in;          ///< The last commit with buried mail.
+  std::uint64_t buried_bytes = 0;  ///< In it.
+  std::map<std::string, WaitingRemoval> removals;
+
   // Segments and checkpoints.
   bool opens_segment = false;  ///< The commit in the making begins a segment.
   std::uint64_t open_segment_bytes = 0;
@@ -278,7 +300,12 @@ struct Core {
 
   [[nodiscard]] Connection* find_connection(ConnectionId id);
   [[nodiscard]] Session* find_session(ConnectionId connection, SessionId session);
+  /// Of an agent that the hub knows.
   [[nodiscard]] Inbox& inbox_of(AgentId agent);
+  /// Null when the agent was removed.
+  [[nodiscard]] Inbox* find_inbox(AgentId agent);
+  /// The receiving session of an agent that may have been removed.
+  [[nodiscard]] Session* find_receiver(AgentId agent);
 
   /// Whether an inbox takes so many bytes more.
   [[nodiscard]] bool has_room(const Mailbox& mailbox, std::uint64_t bytes) const;

@@ -35,11 +35,25 @@ void add_letters(OldestLetters& all, AgentId agent, const std::deque<DeadLetter>
   if (next != letters.end()) all.push({agent, next, letters.end()});
 }
 
+/// Letters outlive their agent, whose name may be another one's by now: then its id names it.
+Result<AgentId> named_owner(const Core& core, const ParamMap& params) {
+  const auto agent = named_agent(core, params);
+  const auto id = AgentId::from_text(params.text("name").value_or(""));
+  return !agent && id && core.state.find_retired(*id) != nullptr ? Result<AgentId>(*id) : agent;
+}
+
+std::string owner_name(const Core& core, AgentId agent) {
+  const RetiredAgent* retired = core.state.find_retired(agent);
+  return retired == nullptr ? name_of(core, agent) : retired->agent.name;
+}
+
 ParamMap show(const Core& core, AgentId agent, const DeadLetter& letter) {
   return ParamMap()
       .set("record", letter.record.value)
       .set("envelope_id", id_bytes(letter.id))
-      .set("agent", name_of(core, agent))
+      .set("agent", owner_name(core, agent))
+      .set("agent_id", id_bytes(agent))
+      .set("removed", core.state.find_retired(agent) != nullptr)
       .set("sender", name_of(core, letter.sender))
       .set("sender_id", id_bytes(letter.sender))
       .set("attempts", std::uint64_t{letter.attempts})
@@ -54,7 +68,7 @@ Answer dead_list(Core& core, Connection&, const Request&, const ParamMap& params
   const Sequence after{params.number("after").value_or(0)};
   OldestLetters all;
   if (params.values().count("name") != 0) {
-    const auto agent = named_agent(core, params);
+    const auto agent = named_owner(core, params);
     if (!agent) return agent.error();
     if (const auto* letters = core.state.find_dead(*agent)) {
       add_letters(all, *agent, *letters, after);
@@ -73,7 +87,7 @@ Answer dead_list(Core& core, Connection&, const Request&, const ParamMap& params
 }
 
 Answer dead_drop(Core& core, Connection&, const Request&, const ParamMap& params) {
-  const auto agent = named_agent(core, params);
+  const auto agent = named_owner(core, params);
   if (!agent) return agent.error();
   const auto record = params.number("record");
   if (!record && !params.flag("all").value_or(false)) {
@@ -91,8 +105,8 @@ Answer dead_drop(Core& core, Connection&, const Request&, const ParamMap& params
     }
   }
   if (record && dropped.empty()) {
-    return Error{ErrorCode::kNotFound,
-                 "'" + name_of(core, *agent) + "' has no dead letter " + std::to_string(*record)};
+    return Error{ErrorCode::kNotFound, "'" + owner_name(core, *agent) + "' has no dead letter " +
+                                           std::to_string(*record)};
   }
   for (const Sequence& letter : dropped) add_record(core, DeadDroppedRecord{*agent, letter});
   return ParamMap().set("dropped", std::uint64_t{dropped.size()}).set("more", more);

@@ -209,7 +209,7 @@ void start_waiting_reads(Core& core) {
   while (!core.waiting_for_read.empty() && !reads_are_full(core)) {
     const AgentId agent = core.waiting_for_read.front();
     core.waiting_for_read.pop_front();
-    Session* session = core.inbox_of(agent).receiver;
+    Session* session = core.find_receiver(agent);
     if (session == nullptr || !session->reading) continue;
     session->reading = false;
     mark_ready(core, *session);
@@ -219,7 +219,7 @@ void start_waiting_reads(Core& core) {
 void retry_failed_reads(Core& core) {
   if (core.failed_reads.empty() || core.now.monotonic_ns < core.retry_reads_ns) return;
   for (const AgentId& agent : std::exchange(core.failed_reads, {})) {
-    Session* session = core.inbox_of(agent).receiver;
+    Session* session = core.find_receiver(agent);
     if (session != nullptr) mark_ready(core, *session);
   }
 }
@@ -303,7 +303,12 @@ void take_read(Core& core, const ReadDone& done) {
     start_waiting_reads(core);
     return;
   }
-  Session* session = core.inbox_of(read.agent).receiver;
+  if (read.purpose == ReadPurpose::kBury) {
+    take_burial_read(core, read.agent, read.bases.front(), done);
+    start_waiting_reads(core);
+    return;
+  }
+  Session* session = core.find_receiver(read.agent);
   const bool waiting = session != nullptr && session->reading;
   if (waiting) session->reading = false;
   if (done.error) {

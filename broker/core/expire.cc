@@ -136,6 +136,10 @@ void expire_inbox(Core& core, Inbox& inbox, std::size_t& budget) {
 
 }  // namespace
 
+void forget_expiry(Core& core, Inbox& inbox) {
+  core.expiries.erase({inbox.expiry_due_s, inbox.agent});
+}
+
 void watch_wall_clock(Core& core) {
   const auto offset = static_cast<std::int64_t>(core.now.wall_ns - core.now.monotonic_ns);
   // Compared with the last look: a clock that is slewed never adds up to a step.
@@ -164,7 +168,8 @@ void plan_recovered_expiries(Core& core) {
         earliest = earliest == 0 ? run.expires_s : std::min<std::uint64_t>(earliest, run.expires_s);
       }
     }
-    if (earliest != 0) plan_expiry(core, core.inbox_of(owner_of_mailbox(channel)), earliest);
+    Inbox* inbox = core.find_inbox(owner_of_mailbox(channel));
+    if (earliest != 0 && inbox != nullptr) plan_expiry(core, *inbox, earliest);
   }
 }
 
@@ -222,7 +227,9 @@ void expire(Core& core) {
 }
 
 void take_expiry_read(Core& core, AgentId agent, Sequence base, const ReadDone& done) {
-  Inbox& inbox = core.inbox_of(agent);
+  Inbox* known = core.find_inbox(agent);
+  if (known == nullptr) return;  // Removed meanwhile: its mail is buried, old or not.
+  Inbox& inbox = *known;
   inbox.expiry_reading = false;
   if (done.error && done.error->code == ErrorCode::kIo) {
     return plan_expiry(core, inbox, now_s(core) + 1);

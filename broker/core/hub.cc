@@ -52,6 +52,7 @@ std::uint64_t next_wake(const Core& core, bool more_to_deliver) {
   if (core.oldest_unsaved_ns != 0) wake = std::min(wake, core.oldest_unsaved_ns + kSettleDelayNs);
   if (const auto expiry_ns = next_expiry_ns(core)) wake = std::min(wake, *expiry_ns);
   if (const auto retry_ns = next_retry_ns(core)) wake = std::min(wake, *retry_ns);
+  if (const auto burial_ns = next_burial_ns(core)) wake = std::min(wake, *burial_ns);
   if (!core.failed_reads.empty()) wake = std::min(wake, core.retry_reads_ns);
   if (core.state.dirty() && core.builder.empty() && !core.checkpoint_in_flight &&
       !core.checkpoints_failed) {
@@ -81,6 +82,8 @@ struct Hub::Impl {
   void take(const SegmentDropped& dropped) { take_segment_dropped(core, dropped); }
   void take(const KeysChanged& changed) { take_keys(core, changed.keys); }
   void take(const KeyAdmitted& admitted) { take_admission(core, admitted); }
+  void take(const NameWithdrawn& withdrawn) { take_withdrawal(core, withdrawn); }
+  void take(const WithdrawalForgotten& forgotten) { take_forgotten(core, forgotten); }
   void take(const Gauges& gauges) { core.gauges = gauges; }
   void take(const DiskSpace& disk) { take_disk_space(core, disk); }
   void take(const Tick&) {}
@@ -100,6 +103,7 @@ struct Hub::Impl {
     }
     expire(core);
     retry(core);
+    bury_waiting(core);
     const bool more_to_deliver = deliver(core);
     emit_commit(core);
     // In the middle of a block the index of that block is not final yet.
@@ -125,6 +129,7 @@ Hub::Hub(const HubConfig& config, State state, const HubStart& start, const Time
   watch_wall_clock(core);
   plan_recovered_expiries(core);
   plan_recovered_retries(core);
+  plan_recovered_burials(core);
   // An unfinished drop is finished; this also proves that the disk takes writes.
   for (const auto& [first, segment_state] : core.state.segments()) {
     if (segment_state == SegmentState::kDropping) effects.push_back(DropSegment{first});

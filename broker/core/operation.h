@@ -21,6 +21,8 @@ namespace operations {
 [[nodiscard]] Answer get_agent(Core&, Connection&, const Request&, const ParamMap&);
 [[nodiscard]] Answer list_agents(Core&, Connection&, const Request&, const ParamMap&);
 [[nodiscard]] Answer agent_add(Core&, Connection&, const Request&, const ParamMap&);
+// remove_operation.cc
+[[nodiscard]] Answer agent_remove(Core&, Connection&, const Request&, const ParamMap&);
 // status_operation.cc
 [[nodiscard]] Answer status(Core&, Connection&, const Request&, const ParamMap&);
 // inbox_operation.cc

@@ -16,8 +16,9 @@ struct OperationEntry {
   Operation run;
 };
 
-constexpr std::array<OperationEntry, 9> kOperations{{
+constexpr std::array<OperationEntry, 10> kOperations{{
     {"agent_add", AgentRole::kAdmin, operations::agent_add},
+    {"agent_remove", AgentRole::kAdmin, operations::agent_remove},
     {"dead_drop", AgentRole::kAdmin, operations::dead_drop},
     {"dead_list", AgentRole::kAdmin, operations::dead_list},
     {"dead_resend", AgentRole::kAdmin, operations::dead_resend},

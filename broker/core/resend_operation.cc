@@ -32,7 +32,9 @@ Result<ParamMap> resend(Core& core, const ParkedRequest& parked, const RecordVie
                                                      : std::optional<DeadRecord>();
   const auto envelope = dead ? parse_envelope(dead->envelope) : std::optional<EnvelopeView>();
   if (!envelope) return {ErrorCode::kDamaged, "the dead letter's copy is no envelope"};
-  Mailbox& mailbox = *core.inbox_of(parked.agent).mailbox;
+  const Inbox* inbox = core.find_inbox(parked.agent);
+  if (inbox == nullptr) return {ErrorCode::kNotFound, "its agent was removed"};
+  Mailbox& mailbox = *inbox->mailbox;
   if (core.disk && core.disk->state == DiskState::kFull) {
     return {ErrorCode::kDiskFull,
             "the hub's disk is nearly full; the dead letter stays where it is"};

@@ -193,13 +193,14 @@ void bury(Core& core, Inbox& inbox, Position position, const Retry& retry, Bytes
 void plan_recovered_retries(Core& core) {
   for (const auto& [channel, mailbox] : core.state.mailboxes()) {
     if (mailbox.retries.empty()) continue;
-    Inbox& inbox = core.inbox_of(owner_of_mailbox(channel));
+    Inbox* inbox = core.find_inbox(owner_of_mailbox(channel));
+    if (inbox == nullptr) continue;
     for (const auto& [position, retry] : mailbox.retries) {
       // Never longer than it was to be: the wall clock may have stepped back while nobody looked.
       const std::uint64_t delay_ns = std::uint64_t{retry.delay_ms} * kNsPerMs;
       const std::uint64_t due_ns = retry.failed_at_ns + delay_ns;
       const std::uint64_t wait_ns = due_ns > core.now.wall_ns ? due_ns - core.now.wall_ns : 0;
-      plan_retry(core, inbox, position, core.now.monotonic_ns + std::min(wait_ns, delay_ns));
+      plan_retry(core, *inbox, position, core.now.monotonic_ns + std::min(wait_ns, delay_ns));
     }
   }
 }
@@ -218,7 +219,7 @@ void retry(Core& core) {
   while (!core.retry_wakes.empty() && core.retry_wakes.begin()->first <= core.now.monotonic_ns) {
     const AgentId agent = core.retry_wakes.begin()->second;
     core.retry_wakes.erase(core.retry_wakes.begin());
-    Session* receiver = core.inbox_of(agent).receiver;
+    Session* receiver = core.find_receiver(agent);
     if (receiver != nullptr) mark_ready(core, *receiver);
   }
   if (core.config.ack_wait_ms == 0 || core.now.monotonic_ns < core.next_ack_check_ns) return;

@@ -39,7 +39,8 @@ std::optional<Routed> route(Core& core, const Authorized& authorized, std::size_
   Session& session = *item.session;
   if (session.last_mailbox == nullptr || session.last_channel != channel) {
     Mailbox* mailbox = core.state.find_mailbox(channel);
-    if (mailbox == nullptr) {
+    // That of a removed agent stands until its waiting mail is buried.
+    if (mailbox == nullptr || core.state.find_retired(owner_of_mailbox(channel)) != nullptr) {
       refuse(core, authorized.connection(), item, ErrorCode::kNotFound,
              "no channel " + channel.hex());
       return std::nullopt;

@@ -104,6 +104,8 @@ void settle_expired(Core& core, Inbox& inbox, const Expired& expired);
 [[nodiscard]] std::optional<std::uint64_t> next_expiry_ns(const Core& core);
 /// Looks at every inbox whose time has come.
 void expire(Core& core);
+/// The agent is being removed.
+void forget_expiry(Core& core, Inbox& inbox);
 void take_expiry_read(Core& core, AgentId agent, Sequence base, const ReadDone& done);
 
 // notice.cc
@@ -141,6 +143,23 @@ void take_admission(Core& core, const KeyAdmitted& admitted);
 /// The record of a new agent, or of a known one that the key may use.
 [[nodiscard]] Result<AgentId> create_agent(Core& core, const std::string& name,
                                            const AdmittedKey& owner);
+
+// remove_operation.cc
+void take_withdrawal(Core& core, const NameWithdrawn& withdrawn);
+void take_forgotten(Core& core, const WithdrawalForgotten& forgotten);
+
+// retirement.cc
+/// Ends the agent's sessions and frees its name, with the commit in the making.
+void retire_agent(Core& core, AgentId agent);
+
+// burial.cc
+/// Removed agents that the last process did not finish with.
+void plan_recovered_burials(Core& core);
+/// Moves waiting mail of removed agents to the dead letters, a bounded stretch at a time.
+void bury_waiting(Core& core);
+/// When bury_waiting() has something to do, in monotonic ns.
+[[nodiscard]] std::optional<std::uint64_t> next_burial_ns(const Core& core);
+void take_burial_read(Core& core, AgentId agent, Sequence base, const ReadDone& done);
 
 // retention.cc
 /// From here on sends are refused, or taken again, as the room on the disk says.

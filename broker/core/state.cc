@@ -93,6 +93,12 @@ Status State::apply(const RecordView& record, Sequence block) {
       apply_dead_dropped(*dropped);
       return {};
     }
+    case RecordType::kAgentRetired: {
+      const auto retired = decode_agent_retired_record(record.payload);
+      if (!retired) return damaged(record);
+      apply_agent_retired(*retired);
+      return {};
+    }
     case RecordType::kSegment: {
       const auto segment = decode_segment_record(record.payload);
       if (!segment) return damaged(record);
@@ -167,6 +173,7 @@ Status State::apply_settled(const SettledRecord& record) {
   if (mailbox.pending() == 0) mailbox.pending_bytes = 0;
   forget_settled_runs(record.channel, mailbox);
   dirty_mailboxes_.insert(record.channel);
+  forget_retired_if_over(owner_of_mailbox(record.channel));
   return {};
 }
 
@@ -244,6 +251,7 @@ void State::apply_dead_dropped(const DeadDroppedRecord& record) {
   if (letters->second.empty()) dead_.erase(letters);
   dirty_dead_.erase({record.agent, record.dead});
   deleted_keys_.push_back(dead_key(record.agent, record.dead));
+  forget_retired_if_over(record.agent);
 }
 
 void State::apply_gap(const Gap& gap) {

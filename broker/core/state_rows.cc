@@ -1,6 +1,7 @@
 // The rows of checkpoints and snapshots. FORMAT.md §5.
 //
 //   'A' agent id            → the payload of an agent record
+//   'X' agent id            → a retired agent: when, and its agent record
 //   'M' channel id          → next, pending bytes, settled floor, settled spans
 //   'R' channel id, priority, first → part of the block index: runs from position `first` on
 //   'P' agent id, epoch     → settled floor and spans, last use, runs of numbers and ids
@@ -60,6 +61,22 @@ std::string agent_value(const AgentRecord& agent) {
   ByteBuffer record;
   encode_record(agent, record);
   return text({record.begin() + kRecordHeaderBytes, record.end()});
+}
+
+std::string retired_value(const RetiredAgent& retired) {
+  ByteBuffer value;
+  append_u64_le(value, retired.retired_at_ns);
+  append(value, as_bytes(agent_value(retired.agent)));
+  return text(value);
+}
+
+std::optional<RetiredAgent> read_retired(Cursor& in) {
+  RetiredAgent retired;
+  retired.retired_at_ns = in.u64_le();
+  auto agent = decode_agent_record(in.take(in.remaining()));
+  if (!in.ok() || !agent) return std::nullopt;
+  retired.agent = *std::move(agent);
+  return retired;
 }
 
 std::string mailbox_value(const Mailbox& mailbox) {
@@ -162,6 +179,10 @@ std::optional<Producer> read_producer(Cursor& in) {
 
 }  // namespace
 
+std::string State::agent_key(AgentId agent) { return id_key('A', agent); }
+std::string State::retired_key(AgentId agent) { return id_key('X', agent); }
+std::string State::mailbox_key(ChannelId channel) { return id_key('M', channel); }
+
 std::string State::runs_key(ChannelId channel, std::size_t lane, Position first) {
   std::string key = id_key('R', channel);
   key.push_back(static_cast<char>(lane));
@@ -248,6 +269,12 @@ Status State::load_row(Bytes key, Bytes value) {
       agents_[agent->id] = *agent;
       return {};
     }
+    case 'X': {
+      auto retired = read_retired(in);
+      if (!retired) return damaged;
+      retired_[retired->agent.id] = *std::move(retired);
+      return {};
+    }
     case 'M': {
       Mailbox& mailbox = mailboxes_[ChannelId::from_bytes(id.data())];
       mailbox.next = Position{in.u64_le()};
@@ -316,13 +343,14 @@ Status State::load_row(Bytes key, Bytes value) {
 
 bool State::dirty() const {
   return idempotency_keys_.dirty() || !dirty_retries_.empty() || !dirty_dead_.empty() ||
-         dirty_segments_ || dirty_gaps_ || !dirty_agents_.empty() || !dirty_mailboxes_.empty() ||
-         !dirty_producers_.empty() || !deleted_keys_.empty();
+         dirty_segments_ || dirty_gaps_ || !dirty_agents_.empty() || !dirty_retired_.empty() ||
+         !dirty_mailboxes_.empty() || !dirty_producers_.empty() || !deleted_keys_.empty();
 }
 
 void State::mark_all_dirty() {
   saved_runs_.clear();
   for (const auto& [id, agent] : agents_) dirty_agents_.insert(id);
+  for (const auto& [id, retired] : retired_) dirty_retired_.insert(id);
   for (const auto& [channel, mailbox] : mailboxes_) dirty_mailboxes_.insert(channel);
   for (const auto& [id, producer] : producers_) dirty_producers_.insert(id);
   idempotency_keys_.mark_all_dirty();
@@ -354,11 +382,14 @@ Checkpoint State::take_dirty_rows() {
   checkpoint.applied = applied_;
   checkpoint.deletes.swap(deleted_keys_);
   for (const AgentId& id : dirty_agents_) {
-    checkpoint.puts.push_back({id_key('A', id), agent_value(agents_.at(id))});
+    checkpoint.puts.push_back({agent_key(id), agent_value(agents_.at(id))});
+  }
+  for (const AgentId& id : dirty_retired_) {
+    checkpoint.puts.push_back({retired_key(id), retired_value(retired_.at(id))});
   }
   for (const ChannelId& channel : dirty_mailboxes_) {
     const Mailbox& mailbox = mailboxes_.at(channel);
-    checkpoint.puts.push_back({id_key('M', channel), mailbox_value(mailbox)});
+    checkpoint.puts.push_back({mailbox_key(channel), mailbox_value(mailbox)});
     SavedLanes& saved = saved_runs_[channel];
     bool any_rows = false;
     for (std::size_t i = 0; i < kPriorityCount; ++i) {
@@ -391,6 +422,7 @@ Checkpoint State::take_dirty_rows() {
   last_producer_ = nullptr;
   last_dirty_mailbox_ = {};
   dirty_agents_.clear();
+  dirty_retired_.clear();
   dirty_mailboxes_.clear();
   dirty_producers_.clear();
   dirty_retries_.clear();
@@ -402,9 +434,12 @@ Checkpoint State::take_dirty_rows() {
 
 std::vector<StateRow> State::all_rows() const {
   std::vector<StateRow> rows;
-  for (const auto& [id, agent] : agents_) rows.push_back({id_key('A', id), agent_value(agent)});
+  for (const auto& [id, agent] : agents_) rows.push_back({agent_key(id), agent_value(agent)});
+  for (const auto& [id, retired] : retired_) {
+    rows.push_back({retired_key(id), retired_value(retired)});
+  }
   for (const auto& [channel, mailbox] : mailboxes_) {
-    rows.push_back({id_key('M', channel), mailbox_value(mailbox)});
+    rows.push_back({mailbox_key(channel), mailbox_value(mailbox)});
   }
   for (const auto& entry : mailboxes_) {
     for (std::size_t i = 0; i < kPriorityCount; ++i) {

@@ -39,18 +39,29 @@ void set_failures(ParamMap& shown, std::uint32_t attempts, const std::string& re
   shown.set("attempts", std::uint64_t{attempts}).set("reason", reason);
 }
 
-void set_delivery(const Core& core, const Inbox& inbox, Position position, const EnvelopeId& id,
-                  ParamMap& shown) {
-  if (is_settled(inbox, position)) {
-    const DeadLetter* letter = find_letter(core, inbox.agent, id);
-    if (letter == nullptr) {
-      shown.set("state", std::string("settled"));
-      return;
-    }
-    shown.set("state", std::string("dead")).set("died_at_ns", letter->died_at_ns);
-    set_failures(shown, letter->attempts, letter->reason);
+void set_over(const Core& core, AgentId agent, const EnvelopeId& id, ParamMap& shown) {
+  const DeadLetter* letter = find_letter(core, agent, id);
+  if (letter == nullptr) {
+    shown.set("state", std::string("settled"));
     return;
   }
+  shown.set("state", std::string("dead")).set("died_at_ns", letter->died_at_ns);
+  set_failures(shown, letter->attempts, letter->reason);
+}
+
+/// Of a removed agent: what waits is on its way to the dead letters.
+void set_burial(Core& core, AgentId agent, Position position, const EnvelopeId& id,
+                ParamMap& shown) {
+  const Mailbox* mailbox = core.state.find_mailbox(mailbox_of(agent));
+  if (mailbox == nullptr || mailbox->settled.contains(position.value)) {
+    return set_over(core, agent, id, shown);
+  }
+  shown.set("state", std::string("pending"));
+}
+
+void set_delivery(const Core& core, const Inbox& inbox, Position position, const EnvelopeId& id,
+                  ParamMap& shown) {
+  if (is_settled(inbox, position)) return set_over(core, inbox.agent, id, shown);
   const auto retry = inbox.mailbox->retries.find(position);
   const bool failed = retry != inbox.mailbox->retries.end();
   if (failed) set_failures(shown, retry->second.attempts, retry->second.reason);
@@ -83,7 +94,11 @@ Result<ParamMap> show(Core& core, const ParkedRequest& parked, const RecordView&
   if (envelope->ttl_seconds()) {
     shown.set("ttl_seconds", std::uint64_t{*envelope->ttl_seconds()});
   }
-  set_delivery(core, core.inbox_of(recipient), stored->position, parked.envelope, shown);
+  if (const Inbox* inbox = core.find_inbox(recipient)) {
+    set_delivery(core, *inbox, stored->position, parked.envelope, shown);
+  } else {
+    set_burial(core, recipient, stored->position, parked.envelope, shown);
+  }
   return shown;
 }
 

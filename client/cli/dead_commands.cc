@@ -31,8 +31,12 @@ Result<std::vector<ParamMap>> list_letters(HubClient& client, const std::string&
 void print_letters(const std::vector<ParamMap>& letters) {
   Table table({"RECORD", "AGENT", "FROM", "DIED", "FAILED", "BYTES", "ENVELOPE ID", "REASON"});
   for (const ParamMap& letter : letters) {
-    table.add({std::to_string(letter.number("record").value_or(0)),
-               letter.text("agent").value_or(""), letter.text("sender").value_or(""),
+    const bool removed = letter.flag("removed").value_or(false);
+    // Its name may be another one's by now: the id says whose letters these are.
+    const std::string agent = removed ? to_hex(letter.bytes("agent_id").value_or(ByteBuffer()))
+                                      : letter.text("agent").value_or("");
+    table.add({std::to_string(letter.number("record").value_or(0)), agent,
+               letter.text("sender").value_or(""),
                utc_time(letter.number("died_at_ns").value_or(0)),
                std::to_string(letter.number("attempts").value_or(0)),
                std::to_string(letter.number("bytes").value_or(0)),

@@ -15,6 +15,7 @@ struct Arguments {
   CommonOptions common;
   InitOptions init;
   AgentAddOptions agent_add;
+  AgentRemoveOptions agent_remove;
   SendOptions send;
   ListenOptions listen;
   JournalToolOptions journal;
@@ -182,7 +183,7 @@ int main_of(int argc, char** argv) {
   arguments.journal.directory = arguments.common.directory;
 
   CLI::App* init = add_init(app, arguments);
-  CLI::App* agent = app.add_subcommand("agent", "Admit agents, list them");
+  CLI::App* agent = app.add_subcommand("agent", "Admit agents, list them, remove them");
   agent->require_subcommand(1);
   CLI::App* agent_add = agent->add_subcommand("add", "Make a key and admit it");
   agent_add->add_option("NAME", arguments.agent_add.name, "The agent's name")->required();
@@ -192,6 +193,10 @@ int main_of(int argc, char** argv) {
   add_common(*agent_add, arguments);
   CLI::App* agent_list = agent->add_subcommand("list", "List agents and their waiting mail");
   add_common(*agent_list, arguments);
+  CLI::App* agent_remove = agent->add_subcommand(
+      "remove", "Withdraw a name; mail that waits for it becomes dead letters");
+  agent_remove->add_option("NAME", arguments.agent_remove.name, "The agent's name")->required();
+  add_common(*agent_remove, arguments);
   CLI::App* send = add_send(app, arguments);
   CLI::App* listen = add_listen(app, arguments);
   CLI::App* status =
@@ -211,6 +216,7 @@ int main_of(int argc, char** argv) {
   if (init->parsed()) return run_init(arguments.init);
   if (agent_add->parsed()) return run_agent_add(arguments.common, arguments.agent_add);
   if (agent_list->parsed()) return run_agent_list(arguments.common);
+  if (agent_remove->parsed()) return run_agent_remove(arguments.common, arguments.agent_remove);
   if (send->parsed()) return run_send(arguments.common, arguments.send);
   if (listen->parsed()) return run_listen(arguments.common, arguments.listen);
   if (status->parsed()) return run_status(arguments.common);

@@ -29,6 +29,10 @@ struct AgentAddOptions {
   std::string globs;  ///< Comma-separated; empty: the name alone.
 };
 
+struct AgentRemoveOptions {
+  std::string name;
+};
+
 struct SendOptions {
   std::string to;
   std::vector<std::string> words;

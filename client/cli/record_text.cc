@@ -125,6 +125,14 @@ Described describe_dead_dropped(Json out, Bytes payload) {
   return out;
 }
 
+Described describe_agent_retired(Json out, Bytes payload) {
+  const auto retired = decode_agent_retired_record(payload);
+  if (!retired) return std::nullopt;
+  out["agent_id"] = retired->agent.hex();
+  out["retired_at_ns"] = retired->retired_at_ns;
+  return out;
+}
+
 Described describe_segment(Json out, Bytes payload) {
   constexpr const char* kStates[] = {"open", "sealed", "dropping", "dropped"};
   const auto segment = decode_segment_record(payload);
@@ -195,6 +203,8 @@ Described describe_record(const RecordView& record, bool payload) {
       return describe_dead(begin("dead"), record.payload, payload);
     case RecordType::kDeadDropped:
       return describe_dead_dropped(begin("dead_dropped"), record.payload);
+    case RecordType::kAgentRetired:
+      return describe_agent_retired(begin("agent_retired"), record.payload);
   }
   return std::nullopt;
 }

@@ -46,6 +46,20 @@ class Admin {
     EXPECT_NE(admitted, nullptr);
     return admitted == nullptr ? KeyAdmitted{} : *admitted;
   }
+  NameWithdrawn withdraw(const std::string& name) {
+    thread->withdraw(name);
+    Event event = next();
+    const auto* withdrawn = std::get_if<NameWithdrawn>(&event);
+    EXPECT_NE(withdrawn, nullptr);
+    return withdrawn == nullptr ? NameWithdrawn{} : *withdrawn;
+  }
+  WithdrawalForgotten forget(const std::string& name) {
+    thread->forget(name);
+    Event event = next();
+    const auto* forgotten = std::get_if<WithdrawalForgotten>(&event);
+    EXPECT_NE(forgotten, nullptr);
+    return forgotten == nullptr ? WithdrawalForgotten{} : *forgotten;
+  }
   [[nodiscard]] bool silent() const {
     pollfd waiting{thread->wake_fd(), POLLIN, 0};
     return ::poll(&waiting, 1, 0) == 0;
@@ -98,6 +112,50 @@ TEST(AdminThread, AnAdmittedKeyIsOnDiskAndMayEnter) {
   EXPECT_EQ(on_disk->front().names, std::vector<std::string>{"bob"});
   EXPECT_NE(admin.credentials.current()->find(key), nullptr);
   EXPECT_TRUE(admin.silent());
+}
+
+TEST(AdminThread, AWithdrawnKeyMayNotEnterAndItsNoteStaysUntilItIsForgotten) {
+  Admin admin;
+  const PublicKey bob = generate_key_pair().public_key;
+  const PublicKey carol = generate_key_pair().public_key;
+  ASSERT_FALSE(admin.admit(new_key("bob", bob)).error.has_value());
+  ASSERT_FALSE(admin.admit(new_key("carol", carol)).error.has_value());
+  const NameWithdrawn withdrawn = admin.withdraw("bob");
+  EXPECT_FALSE(withdrawn.error.has_value());
+  EXPECT_EQ(withdrawn.name, "bob");
+  EXPECT_EQ(withdrawn.key, bob.bytes);
+  EXPECT_EQ(withdrawn.withdrawn, std::vector<std::string>{"bob"});
+  ASSERT_TRUE(withdrawn.keys.has_value());
+  ASSERT_EQ(withdrawn.keys->size(), 1U);
+  EXPECT_EQ(withdrawn.keys->front().name, "carol");
+  EXPECT_EQ(admin.credentials.current()->find(bob), nullptr);
+  EXPECT_NE(admin.credentials.current()->find(carol), nullptr);
+  EXPECT_EQ(load_retired(admin.layout.admissions())->size(), 1U);
+  EXPECT_FALSE(admin.forget("bob").error.has_value());
+  EXPECT_TRUE(load_retired(admin.layout.admissions())->empty());
+}
+
+TEST(AdminThread, ANameThatNoKeyHasIsWithdrawnWithoutANote) {
+  Admin admin;
+  const NameWithdrawn withdrawn = admin.withdraw("bob");
+  EXPECT_FALSE(withdrawn.error.has_value());
+  EXPECT_TRUE(withdrawn.withdrawn.empty());
+  EXPECT_EQ(count_files(admin.layout.admissions()), 0U);
+  const WithdrawalForgotten forgotten = admin.forget("bob");
+  EXPECT_EQ(forgotten.name, "bob");
+  EXPECT_FALSE(forgotten.error.has_value());
+}
+
+TEST(AdminThread, AWithdrawalThatFailsChangesNothing) {
+  Admin admin;
+  const PublicKey bob = generate_key_pair().public_key;
+  ASSERT_FALSE(admin.admit(new_key("bob", bob)).error.has_value());
+  put_file(admin.layout.admissions() / "carol", "this is no admission", 0644);
+  const NameWithdrawn withdrawn = admin.withdraw("bob");
+  EXPECT_EQ(withdrawn.name, "bob");
+  ASSERT_TRUE(withdrawn.error.has_value());
+  EXPECT_FALSE(withdrawn.keys.has_value());
+  EXPECT_NE(admin.credentials.current()->find(bob), nullptr);
 }
 
 TEST(AdminThread, AReloadGivesAllKeysOnDisk) {

@@ -61,7 +61,7 @@ class RunningHub {
     core_ = std::thread([this, recovered = std::move(recovered)]() mutable {
       CoreThread core({clock, *router_, *store_, *journal_, *admin_, *auth_, signals_[0]});
       exit_code = core.run(HubConfig{}, std::move(recovered.state), recovered.start,
-                           {key_of("alice"), key_of("bob")});
+                           {key_of("alice"), key_of("bob")}, {});
     });
   }
   ~RunningHub() {

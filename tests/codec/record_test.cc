@@ -179,6 +179,8 @@ TEST(Records, EveryOtherKindIsExact) {
                decode_skipped_record);
   expect_exact(SegmentRecord{Sequence{5}, SegmentState::kDropping}, RecordType::kSegment,
                decode_segment_record);
+  expect_exact(AgentRetiredRecord{id_from<AgentId>(0x10), 5}, RecordType::kAgentRetired,
+               decode_agent_retired_record);
   expect_exact(StartRecord{id_from<BootId>(0x10), 5}, RecordType::kStart, decode_start_record);
   expect_exact(Gap{Sequence{3}, Sequence{9}}, RecordType::kGap, decode_gap_record);
 }

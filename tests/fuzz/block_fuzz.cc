@@ -56,6 +56,8 @@ std::optional<ByteBuffer> reencode(const RecordView& record) {
       return encode(decode_dead_record(record.payload));
     case RecordType::kDeadDropped:
       return encode(decode_dead_dropped_record(record.payload));
+    case RecordType::kAgentRetired:
+      return encode(decode_agent_retired_record(record.payload));
     case RecordType::kSnapshotRow:
       return encode(decode_snapshot_row(record.payload));
     case RecordType::kSnapshotBegin:
@@ -97,7 +99,7 @@ void check_records(const Block& block) {
 
 /// The input as the payload of a record of each type, also of one that no version has.
 void check_payload(Bytes payload) {
-  for (std::uint8_t type = 0; type <= static_cast<std::uint8_t>(RecordType::kDeadDropped) + 1;
+  for (std::uint8_t type = 0; type <= static_cast<std::uint8_t>(RecordType::kAgentRetired) + 1;
        ++type) {
     RecordView record;
     record.type = static_cast<RecordType>(type);

@@ -194,16 +194,32 @@ TEST(RetireAdmission, ClosesTheDoorAndIsRememberedUntilForgotten) {
   const TemporaryFolder folder;
   ASSERT_TRUE(write_admission(folder.path(), admission_of("bob", {"bob"})).ok());
   ASSERT_TRUE(write_admission(folder.path(), admission_of("carol", {"carol"})).ok());
-  EXPECT_EQ(retire_admission(folder.path(), "dave").error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(retire_admission(folder.path(), "../x").error().code, ErrorCode::kInvalidArgument);
-  ASSERT_TRUE(retire_admission(folder.path(), "bob").ok());
+  EXPECT_EQ(retire_admission(folder.path(), "dave", "dave").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(retire_admission(folder.path(), "../x", "bob").error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(retire_admission(folder.path(), "bob", "../x").error().code,
+            ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(retire_admission(folder.path(), "bob", "bob").ok());
   ASSERT_TRUE(remove_admission(folder.path(), "carol").ok());
   EXPECT_TRUE(load_admissions(folder.path())->empty());
-  EXPECT_EQ(load_retired(folder.path()).value(), std::vector<std::string>{"bob"});
+  EXPECT_EQ(load_retired(folder.path()).value(),
+            std::vector<Admission>{admission_of("bob", {"bob"})});
   ASSERT_TRUE(forget_retired(folder.path(), "bob").ok());
   EXPECT_TRUE(load_retired(folder.path())->empty());
   EXPECT_EQ(forget_retired(folder.path(), "bob").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(remove_admission(folder.path(), "carol").error().code, ErrorCode::kNotFound);
+}
+
+TEST(RetireAdmission, ANoteThatIsNoneIsToldWithItsFile) {
+  const TemporaryFolder folder;
+  const Admission bob = admission_of("bob", {"bob"});
+  ASSERT_TRUE(note_retired(folder.path(), bob).ok());
+  EXPECT_EQ(load_retired(folder.path()).value(), std::vector<Admission>{bob});
+  put_file(folder / "carol.removed", "this is no admission", 0644);
+  const auto loaded = load_retired(folder.path());
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_EQ(loaded.error().code, ErrorCode::kBadConfig);
+  EXPECT_NE(loaded.error().context.find("carol.removed"), std::string::npos);
 }
 
 }  // namespace

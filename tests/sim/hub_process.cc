@@ -175,6 +175,14 @@ void HubProcess::take(Evict& evict) {
 }
 
 void HubProcess::take(AdmitKey& admit) { push(KeyAdmitted{admit.key.name, std::nullopt}); }
+void HubProcess::take(WithdrawName& withdraw) {
+  NameWithdrawn withdrawn;
+  withdrawn.name = withdraw.name;
+  push(std::move(withdrawn));
+}
+void HubProcess::take(ForgetWithdrawal& forget) {
+  push(WithdrawalForgotten{forget.name, std::nullopt});
+}
 
 void HubProcess::take(Audit& audit) {
   if (common_.trace.printing()) common_.trace.remark(audit.event + " " + audit.detail);

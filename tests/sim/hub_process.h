@@ -45,6 +45,8 @@ class HubProcess final : public HubPort {
   void take(DropSegment& drop) { disk_.drop(drop.first); }
   void take(Evict& evict);
   void take(AdmitKey& admit);
+  void take(WithdrawName& withdraw);
+  void take(ForgetWithdrawal& forget);
   void take(Audit& audit);
   void take(WakeAt& wake) { wake_at_ns_ = wake.monotonic_ns; }
   void take(Stop& stop);

@@ -344,6 +344,7 @@ RECORDS = {
     12: ("retry", "<16s16sQBIQIH", ["agent", "channel", "position", "priority", "attempts",
                                     "failed_at_ns", "delay_ms", "reason"]),
     14: ("dead_dropped", "<16sQ", ["agent", "dead"]),
+    15: ("agent_retired", "<16sQ", ["agent", "retired_at_ns"]),
 }
 DEAD = "<16s16sQIQH"
 MARKERS = {8: "snapshot_begin", 10: "snapshot_end"}

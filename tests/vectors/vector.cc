@@ -332,6 +332,11 @@ Json fields_of(const DeadDroppedRecord& r) {
   return {{"record", "dead_dropped"}, {"agent", r.agent.hex()}, {"dead", r.dead.value}};
 }
 
+Json fields_of(const AgentRetiredRecord& r) {
+  return {
+      {"record", "agent_retired"}, {"agent", r.agent.hex()}, {"retired_at_ns", r.retired_at_ns}};
+}
+
 Json fields_of(const SegmentRecord& r) {
   return {
       {"record", "segment"}, {"first", r.first.value}, {"state", static_cast<unsigned>(r.state)}};
@@ -389,6 +394,8 @@ Result<Decoded> decode_record_vector(Bytes bytes) {
       return record_again(decode_dead_record(record->payload));
     case RecordType::kDeadDropped:
       return record_again(decode_dead_dropped_record(record->payload));
+    case RecordType::kAgentRetired:
+      return record_again(decode_agent_retired_record(record->payload));
     case RecordType::kSegment:
       return record_again(decode_segment_record(record->payload));
     case RecordType::kStart:

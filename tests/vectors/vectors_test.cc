@@ -93,7 +93,8 @@ TEST(Vectors, NamesAreUniqueAndEveryFrameAndRecordIsThere) {
       "record:settled",      "record:skipped",      "record:segment",
       "record:start",        "record:gap",          "record:snapshot_begin",
       "record:snapshot_row", "record:snapshot_end", "record:duplicate",
-      "record:retry",        "record:dead",         "record:dead_dropped"};
+      "record:retry",        "record:dead",         "record:dead_dropped",
+      "record:agent_retired"};
   EXPECT_EQ(seen, expected);
 }
 

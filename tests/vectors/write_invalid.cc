@@ -164,6 +164,7 @@ void write_invalid_records(VectorFile& file) {
         {"a retry", recorded(RetryRecord{id<AgentId>(1), id<ChannelId>(1), Position{1},
                                          Priority::kNormal, 1, 1, 1, "x"})},
         {"a dropped dead letter", recorded(DeadDroppedRecord{id<AgentId>(1), Sequence{1}})},
+        {"a retired agent", recorded(AgentRetiredRecord{id<AgentId>(1), 1})},
         {"a segment", recorded(SegmentRecord{Sequence{1}, SegmentState::kOpen})},
         {"a start", recorded(StartRecord{id<BootId>(1), 1})},
         {"a gap", recorded(Gap{Sequence{1}, Sequence{1}})}}) {

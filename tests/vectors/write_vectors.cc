@@ -219,6 +219,8 @@ void write_records(VectorFile& file) {
                                  1'771'000'000'123'456'789, "busy", envelope}));
   file.valid("dead letter dropped", "record",
              recorded(DeadDroppedRecord{id<AgentId>(0x10), Sequence{4711}}));
+  file.valid("agent retired", "record",
+             recorded(AgentRetiredRecord{id<AgentId>(0x10), 1'771'000'000'123'456'789}));
   for (const auto& [state, name] : {std::pair{SegmentState::kOpen, "open"},
                                     {SegmentState::kSealed, "sealed"},
                                     {SegmentState::kDropping, "dropping"},

@@ -57,8 +57,9 @@ TEST(Control, ANewerMinorVersionAndItsFeaturesAreWelcome) {
   EXPECT_EQ(welcome.window.envelopes, world.config.window_envelopes);
   EXPECT_EQ(welcome.heartbeat_ms, world.config.heartbeat_ms);
   EXPECT_EQ(welcome.lease_ms, world.config.lease_ms);
-  EXPECT_EQ(welcome.operations, (Texts{"agent_add", "dead_drop", "dead_list", "dead_resend",
-                                       "get_agent", "inbox", "list_agents", "status", "trace"}));
+  EXPECT_EQ(welcome.operations,
+            (Texts{"agent_add", "agent_remove", "dead_drop", "dead_list", "dead_resend",
+                   "get_agent", "inbox", "list_agents", "status", "trace"}));
 }
 
 TEST(Control, ASecondHelloIsWelcomedAndChangesNothing) {

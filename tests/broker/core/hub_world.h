@@ -195,6 +195,8 @@ class World {
   std::deque<Checkpoint> checkpoints;
   std::vector<Sequence> drops;
   std::vector<AdmittedKey> admissions;
+  std::vector<std::string> withdrawals;  ///< Names that are to leave agents/.
+  std::vector<std::string> forgotten;    ///< Whose note is to go.
 
   // What it did.
   std::vector<Audit> audits;
@@ -218,6 +220,8 @@ class World {
   void perform(DropSegment& drop) { drops.push_back(drop.first); }
   void perform(Evict& evict) { evicted.insert(evict.connection); }
   void perform(AdmitKey& admit) { admissions.push_back(std::move(admit.key)); }
+  void perform(WithdrawName& withdraw) { withdrawals.push_back(std::move(withdraw.name)); }
+  void perform(ForgetWithdrawal& forget) { forgotten.push_back(std::move(forget.name)); }
   void perform(Audit& audit) { audits.push_back(std::move(audit)); }
   void perform(WakeAt& wake) { wake_at_ns = wake.monotonic_ns; }
   void perform(Stop& stop) { stopped = std::move(stop); }

@@ -29,6 +29,7 @@ enum class RecordType : std::uint8_t {
   kRetry = 12,
   kDead = 13,
   kDeadDropped = 14,
+  kAgentRetired = 15,
 };
 
 /// A client life: the numbers of its sends form one series.
@@ -124,6 +125,13 @@ struct DeadDroppedRecord {
   bool operator==(const DeadDroppedRecord&) const = default;
 };
 
+/// An agent that was removed: its name is free, its waiting mail becomes dead letters.
+struct AgentRetiredRecord {
+  AgentId agent;
+  std::uint64_t retired_at_ns = 0;  ///< Wall clock.
+  bool operator==(const AgentRetiredRecord&) const = default;
+};
+
 /// `kDropping` is durable before anything is destroyed; `kDropped` removes the segment from the
 /// list.
 enum class SegmentState : std::uint8_t { kOpen = 0, kSealed = 1, kDropping = 2, kDropped = 3 };
@@ -185,6 +193,7 @@ class RecordReader {
 [[nodiscard]] std::optional<RetryRecord> decode_retry_record(Bytes payload);
 [[nodiscard]] std::optional<DeadRecord> decode_dead_record(Bytes payload);
 [[nodiscard]] std::optional<DeadDroppedRecord> decode_dead_dropped_record(Bytes payload);
+[[nodiscard]] std::optional<AgentRetiredRecord> decode_agent_retired_record(Bytes payload);
 [[nodiscard]] std::optional<SegmentRecord> decode_segment_record(Bytes payload);
 [[nodiscard]] std::optional<StartRecord> decode_start_record(Bytes payload);
 [[nodiscard]] std::optional<Gap> decode_gap_record(Bytes payload);
@@ -201,6 +210,7 @@ void encode_record(const DuplicateRecord& record, ByteBuffer& to);
 void encode_record(const RetryRecord& record, ByteBuffer& to);
 void encode_record(const DeadRecord& record, ByteBuffer& to);
 void encode_record(const DeadDroppedRecord& record, ByteBuffer& to);
+void encode_record(const AgentRetiredRecord& record, ByteBuffer& to);
 void encode_record(const SegmentRecord& record, ByteBuffer& to);
 void encode_record(const StartRecord& record, ByteBuffer& to);
 void encode_record(const Gap& record, ByteBuffer& to);

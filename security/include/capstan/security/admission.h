@@ -70,14 +70,21 @@ struct Admission {
 [[nodiscard]] Status remove_admission(const std::filesystem::path& directory,
                                       std::string_view name);
 
-/// Closes the door and leaves DIRECTORY/NAME.removed, so that the next start retires the agent.
+/// Closes the door for the key DIRECTORY/KEY in one step with leaving DIRECTORY/AGENT.removed: the
+/// note that lets the next start retire the agent.
 ///
 /// Errors: kInvalidArgument; kNotFound; kIo.
-[[nodiscard]] Status retire_admission(const std::filesystem::path& directory,
-                                      std::string_view name);
+[[nodiscard]] Status retire_admission(const std::filesystem::path& directory, std::string_view key,
+                                      std::string_view agent);
 
-/// Names that retire_admission() left for this start, sorted. Errors: kNotFound; kIo.
-[[nodiscard]] Result<std::vector<std::string>> load_retired(const std::filesystem::path& directory);
+/// Writes the note DIRECTORY/NAME.removed: the agent `retired.name` of this key is to be retired.
+///
+/// Errors: kInvalidArgument; kIo.
+[[nodiscard]] Status note_retired(const std::filesystem::path& directory, const Admission& retired);
+
+/// The notes for this start, sorted by name: each the agent's name, and the key that it was of.
+/// Errors: kNotFound; kIo; kBadConfig: with one line per problem.
+[[nodiscard]] Result<std::vector<Admission>> load_retired(const std::filesystem::path& directory);
 
 /// The retirement of `name` is in the journal: its file has done its work.
 ///

@@ -50,6 +50,17 @@ struct AdmitKey {
   AdmittedKey key;
 };
 
+/// Take a name out of agents/, leave agents/NAME.removed, and swap the credential snapshot;
+/// answered by NameWithdrawn.
+struct WithdrawName {
+  std::string name;
+};
+
+/// The removal is durable: agents/NAME.removed has done its work. Answered by WithdrawalForgotten.
+struct ForgetWithdrawal {
+  std::string name;
+};
+
 /// Something that an operator wants to find later.
 struct Audit {
   std::string event;   ///< For example "access_denied".
@@ -67,7 +78,7 @@ struct Stop {
 };
 
 using Effect = std::variant<SendBody, WriteCommit, WriteCheckpoint, ReadBlocks, DropSegment, Evict,
-                            AdmitKey, Audit, WakeAt, Stop>;
+                            AdmitKey, WithdrawName, ForgetWithdrawal, Audit, WakeAt, Stop>;
 using Effects = std::vector<Effect>;
 
 }  // namespace capstan

@@ -60,6 +60,23 @@ struct KeyAdmitted {
   std::optional<Error> error;
 };
 
+/// The answer to a WithdrawName effect; a start tells so what an earlier one left undone.
+struct NameWithdrawn {
+  std::string name;
+  std::array<std::uint8_t, 32> key{};            ///< The key that had the name; zeros: none had.
+  std::vector<std::string> withdrawn;            ///< Keys that had no other name.
+  std::vector<std::string> narrowed;             ///< Keys that keep other names.
+  std::vector<std::string> covering;             ///< Keys with a glob that covers the name.
+  std::optional<std::vector<AdmittedKey>> keys;  ///< The allow-list as it stands now.
+  std::optional<Error> error;
+};
+
+/// The answer to a ForgetWithdrawal effect.
+struct WithdrawalForgotten {
+  std::string name;
+  std::optional<Error> error;
+};
+
 /// Figures of other threads, for `status`.
 struct Gauges {
   std::uint64_t refused_handshakes = 0;
@@ -86,8 +103,8 @@ struct Tick {};
 struct StopRequested {};
 
 using Event = std::variant<PeerOpened, PeerGone, FramesArrived, Committed, CommitUnknown, ReadDone,
-                           CheckpointDone, SegmentDropped, KeysChanged, KeyAdmitted, Gauges,
-                           DiskSpace, Tick, StopRequested>;
+                           CheckpointDone, SegmentDropped, KeysChanged, KeyAdmitted, NameWithdrawn,
+                           WithdrawalForgotten, Gauges, DiskSpace, Tick, StopRequested>;
 
 }  // namespace capstan
 

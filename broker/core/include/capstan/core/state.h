@@ -84,6 +84,12 @@ struct ProducerIdHash {
 /// More client lives of one agent than this, and the longest unused is forgotten.
 inline constexpr std::size_t kProducersPerAgentMax = 256;
 
+/// An agent that was removed, as long as mail or dead letters of it are left.
+struct RetiredAgent {
+  AgentRecord agent;
+  std::uint64_t retired_at_ns = 0;  ///< Wall clock.
+};
+
 /// What the fold takes from an envelope beside its record.
 struct StoredEnvelope {
   EnvelopeId id;
@@ -130,6 +136,10 @@ class State {
   [[nodiscard]] const std::map<std::string, AgentId, std::less<>>& agents_by_name() const {
     return agents_by_name_;
   }
+  /// Null also for one of which nothing is left.
+  [[nodiscard]] const RetiredAgent* find_retired(AgentId id) const;
+  [[nodiscard]] const std::map<AgentId, RetiredAgent>& retired() const { return retired_; }
+  /// Also that of a retired agent, until the last of its mail is settled.
   [[nodiscard]] Mailbox* find_mailbox(ChannelId channel);
   [[nodiscard]] const std::unordered_map<ChannelId, Mailbox>& mailboxes() const {
     return mailboxes_;
@@ -176,6 +186,10 @@ class State {
   [[nodiscard]] Status apply_retry(const RetryRecord& record);
   [[nodiscard]] bool apply_dead(const DeadRecord& record, Sequence sequence, Sequence block);
   void apply_dead_dropped(const DeadDroppedRecord& record);
+  void apply_agent_retired(const AgentRetiredRecord& record);
+  void forget_producers(AgentId agent);
+  void forget_mailbox(ChannelId channel);
+  void forget_retired_if_over(AgentId agent);
   void forget_retries(ChannelId channel, Mailbox& mailbox, const Interval& interval);
   void forget_settled_runs(ChannelId channel, Mailbox& mailbox);
   Producer& producer(const ProducerId& id);
@@ -186,6 +200,9 @@ class State {
   static void save_new_runs(ChannelId channel, std::size_t lane, const MailRuns& runs,
                             SavedRuns& saved, Checkpoint& checkpoint);
 
+  [[nodiscard]] static std::string agent_key(AgentId agent);
+  [[nodiscard]] static std::string retired_key(AgentId agent);
+  [[nodiscard]] static std::string mailbox_key(ChannelId channel);
   [[nodiscard]] static std::string runs_key(ChannelId channel, std::size_t lane, Position first);
   [[nodiscard]] static std::string retry_key(ChannelId channel, Position position);
   [[nodiscard]] static std::string dead_key(AgentId agent, Sequence record);
@@ -195,6 +212,7 @@ class State {
 
   std::unordered_map<AgentId, AgentRecord> agents_;
   std::map<std::string, AgentId, std::less<>> agents_by_name_;
+  std::map<AgentId, RetiredAgent> retired_;
   std::unordered_map<ChannelId, Mailbox> mailboxes_;
   std::unordered_map<ProducerId, Producer, ProducerIdHash> producers_;
   std::unordered_map<AgentId, std::vector<std::uint64_t>> epochs_;
@@ -208,6 +226,7 @@ class State {
 
   std::unordered_map<ChannelId, SavedLanes> saved_runs_;
   std::unordered_set<AgentId> dirty_agents_;
+  std::set<AgentId> dirty_retired_;
   std::unordered_set<ChannelId> dirty_mailboxes_;
   std::unordered_set<ProducerId, ProducerIdHash> dirty_producers_;
   std::set<std::pair<ChannelId, Position>> dirty_retries_;
