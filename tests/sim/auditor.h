@@ -53,6 +53,8 @@ class Auditor {
   void acknowledged(std::size_t agent, Position position);
 
   // --- What the disk does.
+  /// It has damaged these records.
+  void rotted(const Gap& range) { ledger_.rot(range); }
   void durable(std::span<const SharedBlock> blocks);
   /// A commit failed in the journal; only the next start can tell whether it is there.
   void unknown(Sequence last) { unknown_last_ = last; }

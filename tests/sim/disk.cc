@@ -36,7 +36,8 @@ std::optional<Error> error_of(const Status& status) {
 
 }  // namespace
 
-Disk::Disk(Common common, std::uint64_t seed) : common_(common), random_(seed) {
+Disk::Disk(Common common, std::uint64_t seed)
+    : common_(common), random_(seed), rot_random_(seed + 1) {
   env_.lie_about_sync(common_.plan.lie == Lie::kUnsyncedDisk);
 }
 
@@ -61,7 +62,37 @@ Status Disk::rehearse(std::vector<SharedBlock>& blocks, std::vector<StateRow>& r
   return {};
 }
 
+/// Damages a block with mail that waits: one that nobody needs would tell nothing.
+void Disk::rot() {
+  if (!common_.plan.rots || !rot_random_.one_in(2)) return;
+  std::vector<Sequence> waiting;
+  for (const auto& [channel, box] : common_.auditor.ledger().boxes()) {
+    for (const Stored& stored : box.mail) {
+      if (!stored.settled) waiting.push_back(stored.id.sequence());
+    }
+  }
+  if (waiting.empty()) return;
+  const auto pick = static_cast<std::size_t>(rot_random_.below(waiting.size()));
+  const auto damaged = rot_.damage(env_, rot_random_, waiting[pick]);
+  if (!damaged) return;
+  common_.trace.note("rot", {damaged->first.value, damaged->last.value});
+  common_.counts.add(Count::kRotten);
+  common_.auditor.rotted(*damaged);
+}
+
+void Disk::check_damage(const Recovered& recovered) {
+  const bool broken = !recovered.summary.chain_breaks.empty();
+  if (broken) common_.auditor.violated("a start finds a break of the chain");
+  for (const Gap& gap : recovered.start.gaps) {
+    if (common_.auditor.ledger().is_rotten(gap)) continue;
+    common_.auditor.violated("a start reports damage where the disk is sound: sequences " +
+                             std::to_string(gap.first.value) + " to " +
+                             std::to_string(gap.last.value));
+  }
+}
+
 Result<Recovered> Disk::start() {
+  rot();
   std::vector<SharedBlock> blocks;
   std::vector<StateRow> rows;
   if (Status rehearsed = rehearse(blocks, rows); !rehearsed) return rehearsed.error();
@@ -83,12 +114,7 @@ Result<Recovered> Disk::start() {
   if (!same(rows, recovered->state.all_rows())) {
     common_.auditor.violated("two starts from the same disk make different states");
   }
-  if (!recovered->start.gaps.empty() || !recovered->summary.chain_breaks.empty()) {
-    const Gap gap = recovered->start.gaps.empty() ? Gap{} : recovered->start.gaps.front();
-    common_.auditor.violated("a start reports damage on a sound disk: sequences " +
-                             std::to_string(gap.first.value) + " to " +
-                             std::to_string(gap.last.value));
-  }
+  check_damage(*recovered);
   common_.auditor.recovered(recovered->summary.last_sequence, blocks, recovered->state);
   return recovered;
 }
@@ -129,6 +155,7 @@ Event Disk::write(const Commit& commit) {
   common_.trace.note("commit done", {commit.number.value, written.ok()});
   if (written) {
     common_.auditor.durable(commit.blocks);
+    for (const SharedBlock& block : commit.blocks) rot_.remember(*block);
   } else {
     common_.auditor.unknown(commit.blocks.back()->last());
   }
@@ -148,7 +175,9 @@ void Disk::read(ReadId id, std::vector<Sequence> bases) {
     common_.trace.note("read", {id.value, bases.front().value, bases.size(), blocks.ok()});
     if (!blocks) {
       common_.counts.add(Count::kFailedReads);
-      if (!bad() || blocks.error().code != ErrorCode::kIo) {
+      const bool rotten =
+          blocks.error().code == ErrorCode::kDamaged && common_.auditor.ledger().any_rotten();
+      if (!rotten && (!bad() || blocks.error().code != ErrorCode::kIo)) {
         common_.auditor.violated("a read fails on a sound disk: " + blocks.error().text());
       }
       return ReadDone{id, {}, blocks.error()};
@@ -163,6 +192,7 @@ void Disk::checkpoint(Checkpoint checkpoint) {
     const Status written = store_->write_checkpoint(checkpoint);
     common_.trace.note("checkpoint", {checkpoint.applied.value, written.ok()});
     common_.counts.add(Count::kCheckpoints, written ? 1 : 0);
+    if (written) rot_.checkpointed(checkpoint.applied);
     return CheckpointDone{checkpoint.applied, error_of(written)};
   });
 }
@@ -224,6 +254,7 @@ void Disk::heal() {
 }
 
 void Disk::lose_state() {
+  if (common_.plan.rots) return;
   const std::string prefix = std::string(kRoot) + "/state/CURRENT";
   for (const std::string& path : env_.files()) {
     if (path == prefix) env_.set_content(path, "MANIFEST-999999\n");

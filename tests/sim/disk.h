@@ -12,6 +12,7 @@
 #include "capstan/journal/store.h"
 #include "memory_env.h"
 #include "recovery.h"
+#include "rot.h"
 #include "schedule.h"
 #include "trace.h"
 
@@ -73,6 +74,8 @@ class Disk {
   };
 
   [[nodiscard]] Result<std::unique_ptr<JournalStore>> open();
+  void rot();
+  void check_damage(const Recovered& recovered);
   [[nodiscard]] Status rehearse(std::vector<SharedBlock>& blocks, std::vector<StateRow>& rows);
   void enqueue(Queue& queue, Job job);
   [[nodiscard]] Event write(const Commit& commit);
@@ -80,7 +83,9 @@ class Disk {
 
   Common common_;
   Random random_;
+  Random rot_random_;  // Of its own, so that worlds without rot are what they would be without it.
   MemoryEnv env_;
+  Rot rot_;
   std::unique_ptr<JournalStore> store_;
   Answer answer_;
   std::uint64_t life_ = 0;

@@ -1,11 +1,25 @@
 #include "ledger.h"
 
+#include <algorithm>
+
 #include "capstan/base/clock.h"
 #include "capstan/codec/envelope.h"
 #include "capstan/core/state.h"
 #include "trace.h"
 
 namespace capstan::sim {
+
+namespace {
+
+void raise_floor(Box& box) {
+  while (box.settled_floor < box.mail.size() && box.mail[box.settled_floor].settled) {
+    ++box.settled_floor;
+  }
+  // A gap does not know how many bytes it took.
+  if (box.settled_count == box.mail.size()) box.pending_bytes = 0;
+}
+
+}  // namespace
 
 std::string Ledger::take(const Block& block) {
   fresh_.clear();
@@ -57,8 +71,10 @@ std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns)
       const auto dead = decode_dead_record(record.payload);
       return dead ? take_dead(*dead) : "not a dead letter";
     }
-    case RecordType::kGap:
-      return "a gap on a sound disk";
+    case RecordType::kGap: {
+      const auto gap = decode_gap_record(record.payload);
+      return gap ? take_gap(*gap) : "not a gap";
+    }
     default:
       return {};
   }
@@ -148,8 +164,12 @@ std::string Ledger::take_number(const ProducerId& producer, std::uint64_t number
 std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall_ns) {
   Box* box = find_box(record.channel);
   if (box == nullptr) return "a settlement for no mailbox";
-  if (record.why == SettledWhy::kGap) return "settled by a gap on a sound disk";
+  const bool by_gap = record.why == SettledWhy::kGap;
   for (const Interval& interval : record.intervals) {
+    if (by_gap) {
+      if (std::string wrong = take_settled_by_gap(*box, interval); !wrong.empty()) return wrong;
+      continue;
+    }
     for (std::uint64_t p = interval.first.value; p <= interval.last.value; ++p) {
       if (p == 0 || p > box->mail.size()) return "a settlement of what is not stored";
       Stored& mail = box->mail[p - 1];
@@ -168,10 +188,54 @@ std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall
       fresh_.emplace_back(record.channel, Position{p});
     }
   }
-  while (box->settled_floor < box->mail.size() && box->mail[box->settled_floor].settled) {
-    ++box->settled_floor;
+  raise_floor(*box);
+  return {};
+}
+
+std::string Ledger::take_settled_by_gap(Box& box, const Interval& interval) {
+  for (std::uint64_t p = interval.first.value; p <= interval.last.value; ++p) {
+    if (p == 0 || p > box.mail.size()) return "a gap settles what is not stored";
+    Stored& mail = box.mail[p - 1];
+    if (mail.settled) continue;
+    const Sequence sequence = mail.id.sequence();
+    if (!is_rotten({sequence, sequence})) {
+      return "position " + std::to_string(p) + " is settled by a gap, and its block is sound";
+    }
+    mail.settled = true;
+    mail.lost = true;
+    ++box.settled_count;
+    ++lost_count_;
   }
   return {};
+}
+
+// No position is given out twice: so many are passed over as the gap may have held.
+std::string Ledger::take_gap(const Gap& gap) {
+  if (!is_rotten(gap)) {
+    return "a gap over records that the disk has not damaged: " + std::to_string(gap.first.value) +
+           " to " + std::to_string(gap.last.value);
+  }
+  for (auto& [channel, box] : boxes_) {
+    for (std::uint64_t n = gap.first.value; n <= gap.last.value; ++n) {
+      Stored passed;
+      passed.settled = true;
+      passed.lost = true;
+      box.mail.push_back(passed);
+      ++box.settled_count;
+    }
+    raise_floor(box);
+  }
+  return {};
+}
+
+bool Ledger::is_rotten(const Gap& range) const {
+  return std::any_of(rotten_.begin(), rotten_.end(), [&](const Gap& rotten) {
+    return rotten.first <= range.first && range.last <= rotten.last;
+  });
+}
+
+bool Ledger::may_be_missing(const Stored& stored) const {
+  return stored.lost || is_rotten({stored.id.sequence(), stored.id.sequence()});
 }
 
 Box* Ledger::find_box(const ChannelId& channel) {

@@ -31,6 +31,7 @@ struct Stored {
   SettledWhy why = SettledWhy::kAcknowledged;
   bool acknowledged = false;  ///< By the application; set by the auditor.
   bool shown = false;         ///< To an application; the auditor's.
+  bool lost = false;          ///< Settled by a gap, or a position that a gap used up.
 };
 
 struct Box {
@@ -52,6 +53,16 @@ class Ledger {
  public:
   /// Reads the records of a durable block. Returns what is wrong with it; empty when nothing is.
   [[nodiscard]] std::string take(const Block& block);
+
+  /// The disk has damaged these records: they may be lost, and no others.
+  void rot(const Gap& range) { rotten_.push_back(range); }
+  /// All of `range` stood in one damaged block.
+  [[nodiscard]] bool is_rotten(const Gap& range) const;
+  /// Envelopes that gaps have settled.
+  [[nodiscard]] std::uint64_t lost_count() const { return lost_count_; }
+  [[nodiscard]] bool any_rotten() const { return !rotten_.empty(); }
+  /// This position need not be shown to anybody.
+  [[nodiscard]] bool may_be_missing(const Stored& stored) const;
 
   [[nodiscard]] Sequence last() const { return last_; }
   [[nodiscard]] const std::map<std::string, AgentRecord>& agents() const { return agents_; }
@@ -75,11 +86,15 @@ class Ledger {
   [[nodiscard]] std::string take_dead(const DeadRecord& record);
   [[nodiscard]] std::string take_key(const EnvelopeView& envelope, const EnvelopeId& id);
   [[nodiscard]] Stored* find_mail(const ChannelId& channel, Position position);
+  [[nodiscard]] std::string take_settled_by_gap(Box& box, const Interval& interval);
+  [[nodiscard]] std::string take_gap(const Gap& gap);
   [[nodiscard]] std::string take_number(const ProducerId& producer, std::uint64_t number,
                                         const EnvelopeId& id);
 
   Sequence last_;
   EnvelopeId last_id_;
+  std::vector<Gap> rotten_;
+  std::uint64_t lost_count_ = 0;
   std::map<std::string, AgentRecord> agents_;
   std::map<ChannelId, Box> boxes_;
   std::map<ProducerId, Series> series_;
