@@ -96,6 +96,18 @@ std::uint64_t find_work(const Core& core, Inbox& inbox) {
   return next_s;
 }
 
+/// Since the work was gathered, the mail of a block may have been settled, and the block lost or
+/// dropped: to read it then would find a gap where nothing is missing.
+bool holds_waiting(const Inbox& inbox, Sequence base) {
+  const auto waits_in = [&](const MailRuns& lane) {
+    const auto at =
+        std::lower_bound(lane.begin(), lane.end(), base,
+                         [](const MailRun& run, Sequence wanted) { return run.block < wanted; });
+    return at != lane.end() && at->block == base && !is_settled(*inbox.mailbox, *at);
+  };
+  return std::any_of(inbox.mailbox->lanes.begin(), inbox.mailbox->lanes.end(), waits_in);
+}
+
 /// Looks through one inbox; what is not in memory is read first, one block at a time. The index is
 /// searched again only when everything that was found is done.
 void expire_inbox(Core& core, Inbox& inbox, std::size_t& budget) {
@@ -110,6 +122,7 @@ void expire_inbox(Core& core, Inbox& inbox, std::size_t& budget) {
     const SharedBlock block = core.cache.find(base);
     if (block == nullptr && reads_are_full(core)) return plan_expiry(core, inbox, now_s(core) + 1);
     inbox.expiry_work.pop_front();
+    if (block == nullptr && !holds_waiting(inbox, base)) continue;
     if (block == nullptr) {
       inbox.expiry_reading = true;
       return request_blocks(core, inbox.agent, ReadPurpose::kExpire, {base});

@@ -53,8 +53,8 @@ class Auditor {
   void acknowledged(std::size_t agent, Position position);
 
   // --- What the disk does.
-  /// It has damaged these records.
-  void rotted(const Gap& range) { ledger_.rot(range); }
+  /// It has damaged the block with these records.
+  void rotted(const Gap& block) { ledger_.rot(block); }
   void durable(std::span<const SharedBlock> blocks);
   /// A commit failed in the journal; only the next start can tell whether it is there.
   void unknown(Sequence last) { unknown_last_ = last; }

@@ -73,19 +73,20 @@ void Disk::rot() {
   }
   if (waiting.empty()) return;
   const auto pick = static_cast<std::size_t>(rot_random_.below(waiting.size()));
-  const auto damaged = rot_.damage(env_, rot_random_, waiting[pick]);
-  if (!damaged) return;
-  common_.trace.note("rot", {damaged->first.value, damaged->last.value});
-  common_.counts.add(Count::kRotten);
-  common_.auditor.rotted(*damaged);
+  const std::vector<Gap> damaged = rot_.damage(env_, rot_random_, waiting[pick]);
+  common_.counts.add(Count::kRotten, damaged.size());
+  for (const Gap& block : damaged) {
+    common_.trace.note("rot", {block.first.value, block.last.value});
+    common_.auditor.rotted(block);
+  }
 }
 
 void Disk::check_damage(const Recovered& recovered) {
   const bool broken = !recovered.summary.chain_breaks.empty();
   if (broken) common_.auditor.violated("a start finds a break of the chain");
   for (const Gap& gap : recovered.start.gaps) {
-    if (common_.auditor.ledger().is_rotten(gap)) continue;
-    common_.auditor.violated("a start reports damage where the disk is sound: sequences " +
+    if (common_.auditor.ledger().is_exact(gap)) continue;
+    common_.auditor.violated("a start reports other damage than there is: sequences " +
                              std::to_string(gap.first.value) + " to " +
                              std::to_string(gap.last.value));
   }
@@ -114,6 +115,7 @@ Result<Recovered> Disk::start() {
   if (!same(rows, recovered->state.all_rows())) {
     common_.auditor.violated("two starts from the same disk make different states");
   }
+  for (const SharedBlock& block : blocks) rot_.remember(*block);
   check_damage(*recovered);
   common_.auditor.recovered(recovered->summary.last_sequence, blocks, recovered->state);
   return recovered;
@@ -170,21 +172,29 @@ Event Disk::write(const Commit& commit) {
 
 void Disk::read(ReadId id, std::vector<Sequence> bases) {
   enqueue(reader_, [this, id, bases = std::move(bases)]() -> Event {
-    auto blocks = reads_fail_ ? Result<std::vector<SharedBlock>>(ErrorCode::kIo, "simulated")
-                              : store_->read(bases);
-    common_.trace.note("read", {id.value, bases.front().value, bases.size(), blocks.ok()});
-    if (!blocks) {
-      common_.counts.add(Count::kFailedReads);
-      const bool rotten =
-          blocks.error().code == ErrorCode::kDamaged && common_.auditor.ledger().any_rotten();
-      if (!rotten && (!bad() || blocks.error().code != ErrorCode::kIo)) {
-        common_.auditor.violated("a read fails on a sound disk: " + blocks.error().text());
-      }
-      return ReadDone{id, {}, blocks.error()};
-    }
-    common_.counts.add(Count::kBlocksRead, blocks->size());
-    return ReadDone{id, *std::move(blocks), std::nullopt};
+    ReadDone done = reads_fail_ ? ReadDone{id, {}, Error{ErrorCode::kIo, "simulated"}}
+                                : answer_read(*store_, id, bases);
+    common_.trace.note("read", {id.value, bases.front().value, bases.size(), !done.error});
+    common_.counts.add(Count::kBlocksRead, done.blocks.size());
+    if (done.error) check_failed_read(done, bases);
+    return done;
   });
+}
+
+/// One block is read after the other, so that the error is about one that cannot be had.
+void Disk::check_failed_read(const ReadDone& done, const std::vector<Sequence>& bases) {
+  const Ledger& ledger = common_.auditor.ledger();
+  const bool damaged = done.error->code == ErrorCode::kDamaged;
+  common_.counts.add(damaged ? Count::kDamagedReads : Count::kFailedReads);
+  const bool rotten = std::any_of(bases.begin(), bases.end(), [&](const Sequence& base) {
+    return ledger.is_rotten({base, base});
+  });
+  if (damaged ? !rotten : !bad() || done.error->code != ErrorCode::kIo) {
+    common_.auditor.violated("a read fails on a sound disk: " + done.error->text());
+  }
+  if (damaged && bases.size() == 1 && !done.lost) {
+    common_.auditor.violated("a read does not say what is lost: " + done.error->text());
+  }
 }
 
 void Disk::checkpoint(Checkpoint checkpoint) {

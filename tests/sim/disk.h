@@ -79,6 +79,7 @@ class Disk {
   [[nodiscard]] Status rehearse(std::vector<SharedBlock>& blocks, std::vector<StateRow>& rows);
   void enqueue(Queue& queue, Job job);
   [[nodiscard]] Event write(const Commit& commit);
+  void check_failed_read(const ReadDone& done, const std::vector<Sequence>& bases);
   [[nodiscard]] std::uint64_t delay();
 
   Common common_;

@@ -186,7 +186,8 @@ void HubProcess::take(Audit& audit) {
                      audit.event == "drop_failed";
   if (audit.event == "gap") common_.counts.add(Count::kGaps);
   // Which gap it is, the ledger looks at when the record is durable.
-  const bool rotten = common_.auditor.ledger().any_rotten();
+  const bool rotten = common_.auditor.ledger().any_rotten() &&
+                      (audit.event == "gap" || audit.event == "read_failed");
   if (!rotten && (audit.event == "gap" || (fault && !disk_.bad()))) {
     common_.auditor.violated("the hub reports on a sound disk: " + audit.event + " " +
                              audit.detail);

@@ -134,6 +134,7 @@ Stored* Ledger::find_mail(const ChannelId& channel, Position position) {
 std::string Ledger::take_retry(const RetryRecord& record) {
   Stored* mail = find_mail(record.channel, record.position);
   if (mail == nullptr) return "a retry of what is not stored";
+  if (mail->lost) return {};  // It was at its receiver, and comes back.
   if (mail->settled) return "a retry of what is settled";
   if (record.attempts != mail->failed + 1) return "an attempt is missing or counted twice";
   mail->failed = record.attempts;
@@ -173,6 +174,10 @@ std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall
     for (std::uint64_t p = interval.first.value; p <= interval.last.value; ++p) {
       if (p == 0 || p > box->mail.size()) return "a settlement of what is not stored";
       Stored& mail = box->mail[p - 1];
+      if (mail.lost) {  // It was at its receiver, which has it all the same.
+        box->pending_bytes -= std::min(box->pending_bytes, mail.bytes);
+        continue;
+      }
       if (mail.settled) return "position " + std::to_string(p) + " is settled twice";
       if (record.why == SettledWhy::kExpired &&
           (mail.expires_s == 0 || mail.expires_s > wall_ns / kNsPerSecond)) {
@@ -211,8 +216,8 @@ std::string Ledger::take_settled_by_gap(Box& box, const Interval& interval) {
 
 // No position is given out twice: so many are passed over as the gap may have held.
 std::string Ledger::take_gap(const Gap& gap) {
-  if (!is_rotten(gap)) {
-    return "a gap over records that the disk has not damaged: " + std::to_string(gap.first.value) +
+  if (!is_exact(gap)) {
+    return "a gap that is not what the disk has damaged: " + std::to_string(gap.first.value) +
            " to " + std::to_string(gap.last.value);
   }
   for (auto& [channel, box] : boxes_) {
@@ -229,9 +234,22 @@ std::string Ledger::take_gap(const Gap& gap) {
 }
 
 bool Ledger::is_rotten(const Gap& range) const {
-  return std::any_of(rotten_.begin(), rotten_.end(), [&](const Gap& rotten) {
-    return rotten.first <= range.first && range.last <= rotten.last;
+  auto block = rotten_.upper_bound(range.first);
+  if (block == rotten_.begin()) return false;
+  block = std::prev(block);
+  Sequence next = block->first;
+  for (; block != rotten_.end() && block->first == next; ++block) {
+    if (range.last <= block->second) return range.first <= block->second;
+    next = block->second.plus(1);
+  }
+  return false;
+}
+
+bool Ledger::is_exact(const Gap& range) const {
+  const bool ends_whole = std::any_of(rotten_.begin(), rotten_.end(), [&](const auto& block) {
+    return block.second == range.last;
   });
+  return ends_whole && rotten_.count(range.first) != 0 && is_rotten(range);
 }
 
 bool Ledger::may_be_missing(const Stored& stored) const {

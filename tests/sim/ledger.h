@@ -54,14 +54,16 @@ class Ledger {
   /// Reads the records of a durable block. Returns what is wrong with it; empty when nothing is.
   [[nodiscard]] std::string take(const Block& block);
 
-  /// The disk has damaged these records: they may be lost, and no others.
-  void rot(const Gap& range) { rotten_.push_back(range); }
-  /// All of `range` stood in one damaged block.
+  /// The disk has damaged the block with these records.
+  void rot(const Gap& block) { rotten_[block.first] = block.last; }
+  /// All of `range` stood in damaged blocks.
   [[nodiscard]] bool is_rotten(const Gap& range) const;
+  /// `range` is damaged blocks, each of them whole: a loss that is told as it is.
+  [[nodiscard]] bool is_exact(const Gap& range) const;
   /// Envelopes that gaps have settled.
   [[nodiscard]] std::uint64_t lost_count() const { return lost_count_; }
   [[nodiscard]] bool any_rotten() const { return !rotten_.empty(); }
-  /// This position need not be shown to anybody.
+  /// Later mail may be shown before this one: nobody can read it, or soon nobody will.
   [[nodiscard]] bool may_be_missing(const Stored& stored) const;
 
   [[nodiscard]] Sequence last() const { return last_; }
@@ -93,7 +95,7 @@ class Ledger {
 
   Sequence last_;
   EnvelopeId last_id_;
-  std::vector<Gap> rotten_;
+  std::map<Sequence, Sequence> rotten_;  // First and last of each damaged block.
   std::uint64_t lost_count_ = 0;
   std::map<std::string, AgentRecord> agents_;
   std::map<ChannelId, Box> boxes_;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "capstan/base/block.h"
 #include "capstan/base/random.h"
@@ -11,26 +11,39 @@
 
 namespace capstan::sim {
 
-/// Knows where blocks begin, and flips a bit in one of them on the disk.
+/// Knows every block that was written, and flips one bit of one of them on the disk.
 ///
-/// Only blocks below the checkpoint: what they changed is in the state, so that nothing is lost but
-/// the mail in them. A block above it would take agents, numbers and settlements with it, of which
-/// the auditor could not say what has to come back.
+/// What is lost by it is known exactly, apart from the journal's own reading: in a log that block
+/// alone (FORMAT.md §8), in a table all blocks that share LevelDB's checksum with it, which LevelDB
+/// itself tells from the one file. Only blocks below the checkpoint: what they changed is in the
+/// state, so that nothing is lost but the mail in them. One above it would take agents, numbers and
+/// settlements with it, of which the auditor could not say what has to come back.
 class Rot {
  public:
   void remember(const Block& block);
   void checkpointed(Sequence applied) { applied_ = applied; }
 
-  /// The block that holds `sequence`, when it may be damaged; it is remembered no longer.
-  [[nodiscard]] std::optional<Gap> damage(MemoryEnv& env, Random& random, Sequence sequence);
+  /// Damages the block that holds `sequence`. The process has ended, nothing is open on `env`.
+  /// Returns the blocks that nobody can read from now on; empty: none may be damaged there.
+  [[nodiscard]] std::vector<Gap> damage(MemoryEnv& env, Random& random, Sequence sequence);
 
  private:
   struct Known {
     Sequence last;
-    std::string begin;  ///< First bytes of its records, an envelope's id among them.
+    std::string begin;  ///< First bytes of its records; empty: too few to find it by.
+  };
+  /// A bit in a file.
+  struct Spot {
+    std::string path;
+    std::uint64_t offset = 0;
+    unsigned bit = 0;
   };
 
-  std::map<Sequence, Known> blocks_;
+  [[nodiscard]] std::vector<Spot> find(const MemoryEnv& env, Random& random,
+                                       const std::string& begin) const;
+  [[nodiscard]] bool may_be_lost(const std::vector<Sequence>& bases) const;
+
+  std::map<Sequence, Known> blocks_;  // By base.
   Sequence applied_;
 };
 
