@@ -94,6 +94,7 @@ class Auditor {
   void check_fresh(const ChannelId& channel, Position position);
   void check_state(const State& state);
   void check_series(const State& state);
+  void check_letters(const State& state);
   void check_accept(const PeerView& peer, const Accept& accept);
   void check_notify(const PeerView& peer, const NotifyView& notify);
   void check_response(PeerView& peer, const Response& response);

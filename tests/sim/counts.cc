@@ -47,6 +47,7 @@ constexpr std::array kEntries{
     Entry{Count::kFailedStarts, "starts refused by a bad disk"},
     Entry{Count::kStatesLost, "starts from a snapshot"},
     Entry{Count::kRotten, "stored blocks gone bad"},
+    Entry{Count::kRottenLetters, "dead letters whose copy went bad"},
     Entry{Count::kDamagedReads, "reads that met a bad block"},
     Entry{Count::kGaps, "gaps recorded"},
     Entry{Count::kLostMail, "envelopes settled by a gap"},

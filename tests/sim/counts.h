@@ -46,6 +46,7 @@ enum class Count : std::uint8_t {
   kFailedStarts,
   kStatesLost,
   kRotten,
+  kRottenLetters,
   kDamagedReads,
   kGaps,
   kLostMail,

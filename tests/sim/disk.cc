@@ -62,14 +62,18 @@ Status Disk::rehearse(std::vector<SharedBlock>& blocks, std::vector<StateRow>& r
   return {};
 }
 
-/// Damages a block with mail that waits: one that nobody needs would tell nothing.
+/// Damages a block with mail that waits, or a dead letter: another one would tell nothing.
 void Disk::rot() {
   if (!common_.plan.rots || !rot_random_.one_in(2)) return;
+  const Ledger& ledger = common_.auditor.ledger();
   std::vector<Sequence> waiting;
-  for (const auto& [channel, box] : common_.auditor.ledger().boxes()) {
+  for (const auto& [channel, box] : ledger.boxes()) {
     for (const Stored& stored : box.mail) {
       if (!stored.settled) waiting.push_back(stored.id.sequence());
     }
+  }
+  for (const auto& [agent, letters] : ledger.letters()) {
+    waiting.insert(waiting.end(), letters.begin(), letters.end());
   }
   if (waiting.empty()) return;
   const auto pick = static_cast<std::size_t>(rot_random_.below(waiting.size()));
@@ -78,6 +82,11 @@ void Disk::rot() {
   for (const Gap& block : damaged) {
     common_.trace.note("rot", {block.first.value, block.last.value});
     common_.auditor.rotted(block);
+    for (const auto& [agent, letters] : ledger.letters()) {
+      const auto lost =
+          std::distance(letters.lower_bound(block.first), letters.upper_bound(block.last));
+      common_.counts.add(Count::kRottenLetters, static_cast<std::uint64_t>(lost));
+    }
   }
 }
 
@@ -171,6 +180,11 @@ Event Disk::write(const Commit& commit) {
 }
 
 void Disk::read(ReadId id, std::vector<Sequence> bases) {
+  for (const Sequence& base : bases) {
+    if (!common_.auditor.ledger().is_in_gap(base)) continue;
+    common_.auditor.violated("block " + std::to_string(base.value) +
+                             " is read, whose loss is known");
+  }
   enqueue(reader_, [this, id, bases = std::move(bases)]() -> Event {
     ReadDone done = reads_fail_ ? ReadDone{id, {}, Error{ErrorCode::kIo, "simulated"}}
                                 : answer_read(*store_, id, bases);

@@ -62,6 +62,8 @@ class Disk {
   /// The disk is bad, or was at some time in this life of the process.
   [[nodiscard]] bool bad() const { return bad_ || was_bad_; }
 
+  /// A stored block turns bad, sometimes; at any time, in the worlds where this happens.
+  void rot();
   /// The checkpoint is gone: the next start has to find a snapshot.
   void lose_state();
 
@@ -74,7 +76,6 @@ class Disk {
   };
 
   [[nodiscard]] Result<std::unique_ptr<JournalStore>> open();
-  void rot();
   void check_damage(const Recovered& recovered);
   [[nodiscard]] Status rehearse(std::vector<SharedBlock>& blocks, std::vector<StateRow>& rows);
   void enqueue(Queue& queue, Job job);

@@ -69,7 +69,12 @@ std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns)
     }
     case RecordType::kDead: {
       const auto dead = decode_dead_record(record.payload);
-      return dead ? take_dead(*dead) : "not a dead letter";
+      return dead ? take_dead(*dead, record.sequence) : "not a dead letter";
+    }
+    case RecordType::kDeadDropped: {
+      const auto dropped = decode_dead_dropped_record(record.payload);
+      if (!dropped) return "not a dropped dead letter";
+      return letters_[dropped->agent].erase(dropped->dead) == 1 ? "" : "no such dead letter";
     }
     case RecordType::kGap: {
       const auto gap = decode_gap_record(record.payload);
@@ -142,12 +147,13 @@ std::string Ledger::take_retry(const RetryRecord& record) {
   return {};
 }
 
-std::string Ledger::take_dead(const DeadRecord& record) {
+std::string Ledger::take_dead(const DeadRecord& record, Sequence sequence) {
   const Stored* mail = find_mail(record.channel, record.position);
   if (mail == nullptr || mail->settled) return "a dead letter of what does not wait";
   if (hash_of(record.envelope) != mail->hash) return "a dead letter is no copy";
   if (record.attempts != mail->failed) return "a dead letter counts other attempts than the WAL";
   dead_.insert({record.channel, record.position});
+  letters_[record.agent].insert(sequence);
   return {};
 }
 
@@ -220,6 +226,7 @@ std::string Ledger::take_gap(const Gap& gap) {
     return "a gap that is not what the disk has damaged: " + std::to_string(gap.first.value) +
            " to " + std::to_string(gap.last.value);
   }
+  gaps_.insert(gap);
   for (auto& [channel, box] : boxes_) {
     for (std::uint64_t n = gap.first.value; n <= gap.last.value; ++n) {
       Stored passed;
@@ -250,6 +257,11 @@ bool Ledger::is_exact(const Gap& range) const {
     return block.second == range.last;
   });
   return ends_whole && rotten_.count(range.first) != 0 && is_rotten(range);
+}
+
+bool Ledger::is_in_gap(Sequence sequence) const {
+  return std::any_of(gaps_.begin(), gaps_.end(),
+                     [&](const Gap& gap) { return gap.first <= sequence && sequence <= gap.last; });
 }
 
 bool Ledger::may_be_missing(const Stored& stored) const {

@@ -13,18 +13,19 @@ namespace capstan::sim {
 
 /// Knows every block that was written, and flips one bit of one of them on the disk.
 ///
-/// What is lost by it is known exactly, apart from the journal's own reading: in a log that block
-/// alone (FORMAT.md §8), in a table all blocks that share LevelDB's checksum with it, which LevelDB
-/// itself tells from the one file. Only blocks below the checkpoint: what they changed is in the
-/// state, so that nothing is lost but the mail in them. One above it would take agents, numbers and
-/// settlements with it, of which the auditor could not say what has to come back.
+/// What is lost by it is known exactly, and not from the journal: in a log that block alone
+/// (FORMAT.md §8), in a table all blocks that share LevelDB's checksum with it, which LevelDB tells
+/// from the one file. Only blocks below the checkpoint: what they changed is in the state, so that
+/// nothing is lost but the mail in them. One above it would take agents, numbers and settlements
+/// with it, of which the auditor could not say what has to come back.
 class Rot {
  public:
   void remember(const Block& block);
   void checkpointed(Sequence applied) { applied_ = applied; }
 
-  /// Damages the block that holds `sequence`. The process has ended, nothing is open on `env`.
-  /// Returns the blocks that nobody can read from now on; empty: none may be damaged there.
+  /// Damages the block that holds `sequence`, while the journal is closed or between its calls.
+  /// Returns the blocks that the disk has no more; empty: none may be damaged there. A process that
+  /// runs may still have them in memory.
   [[nodiscard]] std::vector<Gap> damage(MemoryEnv& env, Random& random, Sequence sequence);
 
  private:

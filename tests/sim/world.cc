@@ -122,6 +122,7 @@ void World::plan_hub_fault() {
 }
 
 void World::hub_fault() {
+  disk_.rot();
   switch (random_.below(11)) {
     case 0:
     case 1:
