@@ -28,12 +28,17 @@ std::vector<Gap> missing_segments(const State& state, const std::vector<Sequence
   return gaps;
 }
 
+/// One of `gaps` holds all of `gap`.
+template <typename Gaps>
+bool covers(const Gaps& gaps, const Gap& gap) {
+  return std::any_of(gaps.begin(), gaps.end(), [&](const Gap& other) {
+    return other.first <= gap.first && gap.last <= other.last;
+  });
+}
+
 void merge_gaps(std::vector<Gap>& gaps, const std::vector<Gap>& more) {
   for (const Gap& gap : more) {
-    const bool known = std::any_of(gaps.begin(), gaps.end(), [&](const Gap& other) {
-      return other.first <= gap.first && gap.last <= other.last;
-    });
-    if (!known) gaps.push_back(gap);
+    if (!covers(gaps, gap)) gaps.push_back(gap);
   }
   std::sort(gaps.begin(), gaps.end());
 }
@@ -52,10 +57,8 @@ Result<Recovered> recover_state(JournalStore& store) {
   recovered.start.gaps = found.gaps;
   merge_gaps(recovered.start.gaps, missing_segments(recovered.state, found.segments));
   // A gap that an earlier start has recorded is settled already.
-  std::erase_if(recovered.start.gaps, [&](const Gap& gap) {
-    const auto& known = recovered.state.gaps();
-    return known.count(gap) != 0;
-  });
+  std::erase_if(recovered.start.gaps,
+                [&](const Gap& gap) { return covers(recovered.state.gaps(), gap); });
   const std::vector<SegmentInfo> segments = store.segments();
   if (!segments.empty()) recovered.start.open_segment_bytes = segments.back().bytes;
   return recovered;

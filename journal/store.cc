@@ -90,6 +90,29 @@ std::optional<Gap> known_gap(SegmentReader& reader, Sequence sequence) {
   return gap.last >= sequence ? std::optional(gap) : std::nullopt;
 }
 
+/// Whether the entry, if it can be read at all, may be counted as lost.
+bool is_lost(const SegmentReader& reader) {
+  const auto entry = reader.entry();
+  return !entry && entry.error().code == ErrorCode::kDamaged;
+}
+
+/// All between the sound entries before and after `sequence`, which no block holds. Where nothing
+/// follows, no more than `sequence` is known to be lost: the rest may not have been written.
+Gap loss_around(SegmentReader& reader, Sequence sequence, Sequence segment_first) {
+  Gap gap{segment_first, sequence};
+  reader.seek(sequence.plus(1));
+  while (reader.valid() && is_lost(reader)) reader.next();
+  if (reader.valid()) gap.last = Sequence{reader.key().value - 1};
+  reader.seek_at_or_before(sequence);
+  while (reader.valid() && is_lost(reader)) {
+    reader.seek_at_or_before(Sequence{reader.key().value - 1});
+  }
+  if (!reader.valid()) return gap;
+  const auto before = reader.entry();
+  if (before) gap.first = last_of(*before).plus(1);
+  return gap;
+}
+
 Result<SharedBlock> read_block(SegmentReader& reader, Sequence sequence) {
   if (!reader.valid() || reader.key() != sequence) reader.seek_at_or_before(sequence);
   if (!reader.valid()) return missing_block(reader, sequence);
@@ -325,7 +348,10 @@ std::optional<Gap> JournalStore::lost_at(Sequence base) {
   const auto first = p.segments.find(base);
   ReadPlace place;
   if (!first || !p.go_to(place, *first)) return std::nullopt;
-  return known_gap(*place.reader, base);
+  if (const auto known = known_gap(*place.reader, base)) return known;
+  const auto block = read_block(*place.reader, base);
+  if (block || block.error().code != ErrorCode::kDamaged) return std::nullopt;
+  return loss_around(*place.reader, base, *first);
 }
 
 Status JournalStore::write_checkpoint(const Checkpoint& checkpoint) {
@@ -380,6 +406,13 @@ Status JournalStore::settle_ballast() {
 Result<std::uint64_t> JournalStore::disk_free_bytes() const {
   if (!parts_->real_disk) return {ErrorCode::kNotFound, "this disk does not tell its free space"};
   return parts_->ballast.disk_free_bytes();
+}
+
+ReadDone answer_read(JournalStore& store, ReadId id, std::span<const Sequence> sequences) {
+  auto blocks = store.read(sequences);
+  if (blocks) return {id, std::move(*blocks), std::nullopt, std::nullopt};
+  const bool one = sequences.size() == 1 && blocks.error().code == ErrorCode::kDamaged;
+  return {id, {}, blocks.error(), one ? store.lost_at(sequences.front()) : std::nullopt};
 }
 
 }  // namespace capstan

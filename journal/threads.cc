@@ -110,11 +110,7 @@ JournalResult perform(JournalStore& store, const Commit& commit) {
 }
 
 JournalResult perform(JournalStore& store, const ReadJob& job) {
-  auto blocks = store.read(job.bases);
-  if (blocks) return ReadDone{job.id, std::move(*blocks), std::nullopt, std::nullopt};
-  const bool one = job.bases.size() == 1 && blocks.error().code == ErrorCode::kDamaged;
-  const auto lost = one ? store.lost_at(job.bases.front()) : std::nullopt;
-  return ReadDone{job.id, {}, blocks.error(), lost};
+  return answer_read(store, job.id, job.bases);
 }
 
 JournalResult perform(JournalStore& store, const Checkpoint& checkpoint) {

@@ -96,7 +96,8 @@ std::uint64_t find_work(const Core& core, Inbox& inbox) {
   return next_s;
 }
 
-/// Something in the block still waits: one that is settled may be gone from the disk by now.
+/// Something in the block still waits. Mail may have been settled since the work was gathered, and
+/// its block lost or dropped: to read it then would find a gap where nothing is missing.
 bool holds_waiting(const Inbox& inbox, Sequence base) {
   const auto& lanes = inbox.mailbox->lanes;
   return std::any_of(lanes.begin(), lanes.end(), [&](const MailRuns& lane) {

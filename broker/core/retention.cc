@@ -133,9 +133,12 @@ void take_disk_space(Core& core, const DiskSpace& disk) {
 }
 
 void record_gap(Core& core, const Gap& gap) {
-  add_record(core, gap);
-  core.audit("gap", "first=" + std::to_string(gap.first.value) +
-                        " last=" + std::to_string(gap.last.value));
+  // Two reads can meet the same loss.
+  if (core.state.gaps().count(gap) == 0) {
+    add_record(core, gap);
+    core.audit("gap", "first=" + std::to_string(gap.first.value) +
+                          " last=" + std::to_string(gap.last.value));
+  }
   std::vector<SettledRecord> settled = core.state.settled_by_gap(gap);
   std::sort(settled.begin(), settled.end(),
             [](const SettledRecord& a, const SettledRecord& b) { return a.channel < b.channel; });

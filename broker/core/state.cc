@@ -255,7 +255,12 @@ void State::apply_dead_dropped(const DeadDroppedRecord& record) {
 }
 
 void State::apply_gap(const Gap& gap) {
-  gaps_.insert(gap);
+  // One loss may be met twice, and be larger the second time: it has one row.
+  const auto known = gaps_.lower_bound({gap.first, Sequence{}});
+  const bool again = known != gaps_.end() && known->first == gap.first;
+  const Sequence last = again ? std::max(known->last, gap.last) : gap.last;
+  if (again) gaps_.erase(known);
+  gaps_.insert({gap.first, last});
   dirty_gaps_ = true;
   // The lost records may have been envelopes whose positions were delivered: no position may
   // be given out twice, or a receiver would take the new envelope for the old one.

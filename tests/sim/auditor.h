@@ -53,6 +53,8 @@ class Auditor {
   void acknowledged(std::size_t agent, Position position);
 
   // --- What the disk does.
+  /// It has damaged the block with these records.
+  void rotted(const Gap& block) { ledger_.rot(block); }
   void durable(std::span<const SharedBlock> blocks);
   /// A commit failed in the journal; only the next start can tell whether it is there.
   void unknown(Sequence last) { unknown_last_ = last; }
@@ -92,6 +94,7 @@ class Auditor {
   void check_fresh(const ChannelId& channel, Position position);
   void check_state(const State& state);
   void check_series(const State& state);
+  void check_letters(const State& state);
   void check_accept(const PeerView& peer, const Accept& accept);
   void check_notify(const PeerView& peer, const NotifyView& notify);
   void check_response(PeerView& peer, const Response& response);

@@ -82,6 +82,7 @@ void Auditor::recovered(Sequence last, std::span<const SharedBlock> blocks, cons
   if (last != ledger_.last()) return violated("a start does not hand out the end of the WAL");
   check_state(state);
   check_series(state);
+  check_letters(state);
 }
 
 void Auditor::check_state(const State& state) {
@@ -115,6 +116,20 @@ void Auditor::check_series(const State& state) {
       return violated("the numbers of epoch " + std::to_string(producer.epoch) +
                       " are not those of the WAL");
     }
+  }
+}
+
+// Also those whose copy is lost: what there was is still known, and who asks for it is told.
+void Auditor::check_letters(const State& state) {
+  for (const auto& [agent, letters] : ledger_.letters()) {
+    const std::deque<DeadLetter>* known = state.find_dead(agent);
+    const bool same = known == nullptr
+                          ? letters.empty()
+                          : std::equal(known->begin(), known->end(), letters.begin(), letters.end(),
+                                       [](const DeadLetter& letter, const Sequence& sequence) {
+                                         return letter.record == sequence;
+                                       });
+    if (!same) return violated("the dead letters of " + agent.hex() + " are not those of the WAL");
   }
 }
 

@@ -36,7 +36,8 @@ std::optional<Error> error_of(const Status& status) {
 
 }  // namespace
 
-Disk::Disk(Common common, std::uint64_t seed) : common_(common), random_(seed) {
+Disk::Disk(Common common, std::uint64_t seed)
+    : common_(common), random_(seed), rot_random_(seed + 1) {
   env_.lie_about_sync(common_.plan.lie == Lie::kUnsyncedDisk);
 }
 
@@ -61,7 +62,47 @@ Status Disk::rehearse(std::vector<SharedBlock>& blocks, std::vector<StateRow>& r
   return {};
 }
 
+/// Damages a block with mail that waits, or a dead letter: another one would tell nothing.
+void Disk::rot() {
+  if (!common_.plan.rots || !rot_random_.one_in(2)) return;
+  const Ledger& ledger = common_.auditor.ledger();
+  std::vector<Sequence> waiting;
+  for (const auto& [channel, box] : ledger.boxes()) {
+    for (const Stored& stored : box.mail) {
+      if (!stored.settled) waiting.push_back(stored.id.sequence());
+    }
+  }
+  for (const auto& [agent, letters] : ledger.letters()) {
+    waiting.insert(waiting.end(), letters.begin(), letters.end());
+  }
+  if (waiting.empty()) return;
+  const auto pick = static_cast<std::size_t>(rot_random_.below(waiting.size()));
+  const std::vector<Gap> damaged = rot_.damage(env_, rot_random_, waiting[pick]);
+  common_.counts.add(Count::kRotten, damaged.size());
+  for (const Gap& block : damaged) {
+    common_.trace.note("rot", {block.first.value, block.last.value});
+    common_.auditor.rotted(block);
+    for (const auto& [agent, letters] : ledger.letters()) {
+      const auto lost =
+          std::distance(letters.lower_bound(block.first), letters.upper_bound(block.last));
+      common_.counts.add(Count::kRottenLetters, static_cast<std::uint64_t>(lost));
+    }
+  }
+}
+
+void Disk::check_damage(const Recovered& recovered) {
+  const bool broken = !recovered.summary.chain_breaks.empty();
+  if (broken) common_.auditor.violated("a start finds a break of the chain");
+  for (const Gap& gap : recovered.start.gaps) {
+    if (common_.auditor.ledger().is_exact(gap)) continue;
+    common_.auditor.violated("a start reports other damage than there is: sequences " +
+                             std::to_string(gap.first.value) + " to " +
+                             std::to_string(gap.last.value));
+  }
+}
+
 Result<Recovered> Disk::start() {
+  rot();
   std::vector<SharedBlock> blocks;
   std::vector<StateRow> rows;
   if (Status rehearsed = rehearse(blocks, rows); !rehearsed) return rehearsed.error();
@@ -83,12 +124,8 @@ Result<Recovered> Disk::start() {
   if (!same(rows, recovered->state.all_rows())) {
     common_.auditor.violated("two starts from the same disk make different states");
   }
-  if (!recovered->start.gaps.empty() || !recovered->summary.chain_breaks.empty()) {
-    const Gap gap = recovered->start.gaps.empty() ? Gap{} : recovered->start.gaps.front();
-    common_.auditor.violated("a start reports damage on a sound disk: sequences " +
-                             std::to_string(gap.first.value) + " to " +
-                             std::to_string(gap.last.value));
-  }
+  for (const SharedBlock& block : blocks) rot_.remember(*block);
+  check_damage(*recovered);
   common_.auditor.recovered(recovered->summary.last_sequence, blocks, recovered->state);
   return recovered;
 }
@@ -129,6 +166,7 @@ Event Disk::write(const Commit& commit) {
   common_.trace.note("commit done", {commit.number.value, written.ok()});
   if (written) {
     common_.auditor.durable(commit.blocks);
+    for (const SharedBlock& block : commit.blocks) rot_.remember(*block);
   } else {
     common_.auditor.unknown(commit.blocks.back()->last());
   }
@@ -142,20 +180,35 @@ Event Disk::write(const Commit& commit) {
 }
 
 void Disk::read(ReadId id, std::vector<Sequence> bases) {
+  for (const Sequence& base : bases) {
+    if (!common_.auditor.ledger().is_in_gap(base)) continue;
+    common_.auditor.violated("block " + std::to_string(base.value) +
+                             " is read, whose loss is known");
+  }
   enqueue(reader_, [this, id, bases = std::move(bases)]() -> Event {
-    auto blocks = reads_fail_ ? Result<std::vector<SharedBlock>>(ErrorCode::kIo, "simulated")
-                              : store_->read(bases);
-    common_.trace.note("read", {id.value, bases.front().value, bases.size(), blocks.ok()});
-    if (!blocks) {
-      common_.counts.add(Count::kFailedReads);
-      if (!bad() || blocks.error().code != ErrorCode::kIo) {
-        common_.auditor.violated("a read fails on a sound disk: " + blocks.error().text());
-      }
-      return ReadDone{id, {}, blocks.error()};
-    }
-    common_.counts.add(Count::kBlocksRead, blocks->size());
-    return ReadDone{id, *std::move(blocks), std::nullopt};
+    ReadDone done = reads_fail_ ? ReadDone{id, {}, Error{ErrorCode::kIo, "simulated"}}
+                                : answer_read(*store_, id, bases);
+    common_.trace.note("read", {id.value, bases.front().value, bases.size(), !done.error});
+    common_.counts.add(Count::kBlocksRead, done.blocks.size());
+    if (done.error) check_failed_read(done, bases);
+    return done;
   });
+}
+
+/// One block is read after the other, so that the error is about one that cannot be had.
+void Disk::check_failed_read(const ReadDone& done, const std::vector<Sequence>& bases) {
+  const Ledger& ledger = common_.auditor.ledger();
+  const bool damaged = done.error->code == ErrorCode::kDamaged;
+  common_.counts.add(damaged ? Count::kDamagedReads : Count::kFailedReads);
+  const bool rotten = std::any_of(bases.begin(), bases.end(), [&](const Sequence& base) {
+    return ledger.is_rotten({base, base});
+  });
+  if (damaged ? !rotten : !bad() || done.error->code != ErrorCode::kIo) {
+    common_.auditor.violated("a read fails on a sound disk: " + done.error->text());
+  }
+  if (damaged && bases.size() == 1 && !done.lost) {
+    common_.auditor.violated("a read does not say what is lost: " + done.error->text());
+  }
 }
 
 void Disk::checkpoint(Checkpoint checkpoint) {
@@ -163,6 +216,7 @@ void Disk::checkpoint(Checkpoint checkpoint) {
     const Status written = store_->write_checkpoint(checkpoint);
     common_.trace.note("checkpoint", {checkpoint.applied.value, written.ok()});
     common_.counts.add(Count::kCheckpoints, written ? 1 : 0);
+    if (written) rot_.checkpointed(checkpoint.applied);
     return CheckpointDone{checkpoint.applied, error_of(written)};
   });
 }
@@ -224,6 +278,7 @@ void Disk::heal() {
 }
 
 void Disk::lose_state() {
+  if (common_.plan.rots) return;
   const std::string prefix = std::string(kRoot) + "/state/CURRENT";
   for (const std::string& path : env_.files()) {
     if (path == prefix) env_.set_content(path, "MANIFEST-999999\n");

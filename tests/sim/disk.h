@@ -12,6 +12,7 @@
 #include "capstan/journal/store.h"
 #include "memory_env.h"
 #include "recovery.h"
+#include "rot.h"
 #include "schedule.h"
 #include "trace.h"
 
@@ -61,6 +62,8 @@ class Disk {
   /// The disk is bad, or was at some time in this life of the process.
   [[nodiscard]] bool bad() const { return bad_ || was_bad_; }
 
+  /// A stored block turns bad, sometimes; at any time, in the worlds where this happens.
+  void rot();
   /// The checkpoint is gone: the next start has to find a snapshot.
   void lose_state();
 
@@ -73,14 +76,18 @@ class Disk {
   };
 
   [[nodiscard]] Result<std::unique_ptr<JournalStore>> open();
+  void check_damage(const Recovered& recovered);
   [[nodiscard]] Status rehearse(std::vector<SharedBlock>& blocks, std::vector<StateRow>& rows);
   void enqueue(Queue& queue, Job job);
   [[nodiscard]] Event write(const Commit& commit);
+  void check_failed_read(const ReadDone& done, const std::vector<Sequence>& bases);
   [[nodiscard]] std::uint64_t delay();
 
   Common common_;
   Random random_;
+  Random rot_random_;  // Of its own, so that worlds without rot are what they would be without it.
   MemoryEnv env_;
+  Rot rot_;
   std::unique_ptr<JournalStore> store_;
   Answer answer_;
   std::uint64_t life_ = 0;

@@ -192,7 +192,11 @@ void HubProcess::take(Audit& audit) {
   }
   const bool fault = audit.event == "read_failed" || audit.event == "checkpoint_failed" ||
                      audit.event == "drop_failed";
-  if (audit.event == "gap" || (fault && !disk_.bad())) {
+  if (audit.event == "gap") common_.counts.add(Count::kGaps);
+  // Which gap it is, the ledger looks at when the record is durable.
+  const bool rotten = common_.auditor.ledger().any_rotten() &&
+                      (audit.event == "gap" || audit.event == "read_failed");
+  if (!rotten && (audit.event == "gap" || (fault && !disk_.bad()))) {
     common_.auditor.violated("the hub reports on a sound disk: " + audit.event + " " +
                              audit.detail);
   }

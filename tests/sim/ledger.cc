@@ -1,11 +1,25 @@
 #include "ledger.h"
 
+#include <algorithm>
+
 #include "capstan/base/clock.h"
 #include "capstan/codec/envelope.h"
 #include "capstan/core/state.h"
 #include "trace.h"
 
 namespace capstan::sim {
+
+namespace {
+
+void raise_floor(Box& box) {
+  while (box.settled_floor < box.mail.size() && box.mail[box.settled_floor].settled) {
+    ++box.settled_floor;
+  }
+  // A gap does not know how many bytes it took.
+  if (box.settled_count == box.mail.size()) box.pending_bytes = 0;
+}
+
+}  // namespace
 
 std::string Ledger::take(const Block& block) {
   fresh_.clear();
@@ -55,10 +69,17 @@ std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns)
     }
     case RecordType::kDead: {
       const auto dead = decode_dead_record(record.payload);
-      return dead ? take_dead(*dead) : "not a dead letter";
+      return dead ? take_dead(*dead, record.sequence) : "not a dead letter";
     }
-    case RecordType::kGap:
-      return "a gap on a sound disk";
+    case RecordType::kDeadDropped: {
+      const auto dropped = decode_dead_dropped_record(record.payload);
+      if (!dropped) return "not a dropped dead letter";
+      return letters_[dropped->agent].erase(dropped->dead) == 1 ? "" : "no such dead letter";
+    }
+    case RecordType::kGap: {
+      const auto gap = decode_gap_record(record.payload);
+      return gap ? take_gap(*gap) : "not a gap";
+    }
     default:
       return {};
   }
@@ -118,6 +139,7 @@ Stored* Ledger::find_mail(const ChannelId& channel, Position position) {
 std::string Ledger::take_retry(const RetryRecord& record) {
   Stored* mail = find_mail(record.channel, record.position);
   if (mail == nullptr) return "a retry of what is not stored";
+  if (mail->lost) return {};  // It was at its receiver, and comes back.
   if (mail->settled) return "a retry of what is settled";
   if (record.attempts != mail->failed + 1) return "an attempt is missing or counted twice";
   mail->failed = record.attempts;
@@ -125,12 +147,13 @@ std::string Ledger::take_retry(const RetryRecord& record) {
   return {};
 }
 
-std::string Ledger::take_dead(const DeadRecord& record) {
+std::string Ledger::take_dead(const DeadRecord& record, Sequence sequence) {
   const Stored* mail = find_mail(record.channel, record.position);
   if (mail == nullptr || mail->settled) return "a dead letter of what does not wait";
   if (hash_of(record.envelope) != mail->hash) return "a dead letter is no copy";
   if (record.attempts != mail->failed) return "a dead letter counts other attempts than the WAL";
   dead_.insert({record.channel, record.position});
+  letters_[record.agent].insert(sequence);
   return {};
 }
 
@@ -148,11 +171,19 @@ std::string Ledger::take_number(const ProducerId& producer, std::uint64_t number
 std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall_ns) {
   Box* box = find_box(record.channel);
   if (box == nullptr) return "a settlement for no mailbox";
-  if (record.why == SettledWhy::kGap) return "settled by a gap on a sound disk";
+  const bool by_gap = record.why == SettledWhy::kGap;
   for (const Interval& interval : record.intervals) {
+    if (by_gap) {
+      if (std::string wrong = take_settled_by_gap(*box, interval); !wrong.empty()) return wrong;
+      continue;
+    }
     for (std::uint64_t p = interval.first.value; p <= interval.last.value; ++p) {
       if (p == 0 || p > box->mail.size()) return "a settlement of what is not stored";
       Stored& mail = box->mail[p - 1];
+      if (mail.lost) {  // It was at its receiver, which has it all the same.
+        box->pending_bytes -= std::min(box->pending_bytes, mail.bytes);
+        continue;
+      }
       if (mail.settled) return "position " + std::to_string(p) + " is settled twice";
       if (record.why == SettledWhy::kExpired &&
           (mail.expires_s == 0 || mail.expires_s > wall_ns / kNsPerSecond)) {
@@ -168,10 +199,73 @@ std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall
       fresh_.emplace_back(record.channel, Position{p});
     }
   }
-  while (box->settled_floor < box->mail.size() && box->mail[box->settled_floor].settled) {
-    ++box->settled_floor;
+  raise_floor(*box);
+  return {};
+}
+
+std::string Ledger::take_settled_by_gap(Box& box, const Interval& interval) {
+  for (std::uint64_t p = interval.first.value; p <= interval.last.value; ++p) {
+    if (p == 0 || p > box.mail.size()) return "a gap settles what is not stored";
+    Stored& mail = box.mail[p - 1];
+    if (mail.settled) continue;
+    const Sequence sequence = mail.id.sequence();
+    if (!is_rotten({sequence, sequence})) {
+      return "position " + std::to_string(p) + " is settled by a gap, and its block is sound";
+    }
+    mail.settled = true;
+    mail.lost = true;
+    ++box.settled_count;
+    ++lost_count_;
   }
   return {};
+}
+
+// No position is given out twice: so many are passed over as the gap may have held.
+std::string Ledger::take_gap(const Gap& gap) {
+  if (!is_exact(gap)) {
+    return "a gap that is not what the disk has damaged: " + std::to_string(gap.first.value) +
+           " to " + std::to_string(gap.last.value);
+  }
+  gaps_.insert(gap);
+  for (auto& [channel, box] : boxes_) {
+    for (std::uint64_t n = gap.first.value; n <= gap.last.value; ++n) {
+      Stored passed;
+      passed.settled = true;
+      passed.lost = true;
+      box.mail.push_back(passed);
+      ++box.settled_count;
+    }
+    raise_floor(box);
+  }
+  return {};
+}
+
+bool Ledger::is_rotten(const Gap& range) const {
+  auto block = rotten_.upper_bound(range.first);
+  if (block == rotten_.begin()) return false;
+  block = std::prev(block);
+  Sequence next = block->first;
+  for (; block != rotten_.end() && block->first == next; ++block) {
+    if (range.last <= block->second) return range.first <= block->second;
+    next = block->second.plus(1);
+  }
+  return false;
+}
+
+bool Ledger::is_exact(const Gap& range) const {
+  const bool ends_whole = std::any_of(rotten_.begin(), rotten_.end(), [&](const auto& block) {
+    return block.second == range.last;
+  });
+  return ends_whole && rotten_.count(range.first) != 0 && is_rotten(range);
+}
+
+bool Ledger::is_in_gap(Sequence sequence) const {
+  return std::any_of(gaps_.begin(), gaps_.end(),
+                     [&](const Gap& gap) { return gap.first <= sequence && sequence <= gap.last; });
+}
+
+bool Ledger::may_be_missing(const Stored& stored) const {
+  return stored.lost || is_rotten({stored.id.sequence(), stored.id.sequence()});
 }
 
 Box* Ledger::find_box(const ChannelId& channel) {

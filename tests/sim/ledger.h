@@ -31,6 +31,7 @@ struct Stored {
   SettledWhy why = SettledWhy::kAcknowledged;
   bool acknowledged = false;  ///< By the application; set by the auditor.
   bool shown = false;         ///< To an application; the auditor's.
+  bool lost = false;          ///< Settled by a gap, or a position that a gap used up.
 };
 
 struct Box {
@@ -53,6 +54,20 @@ class Ledger {
   /// Reads the records of a durable block. Returns what is wrong with it; empty when nothing is.
   [[nodiscard]] std::string take(const Block& block);
 
+  /// The disk has damaged the block with these records.
+  void rot(const Gap& block) { rotten_[block.first] = block.last; }
+  /// All of `range` stood in damaged blocks.
+  [[nodiscard]] bool is_rotten(const Gap& range) const;
+  /// `range` is damaged blocks, each of them whole: a loss that is told as it is.
+  [[nodiscard]] bool is_exact(const Gap& range) const;
+  /// A gap in the WAL has this record: nobody waits for it any more.
+  [[nodiscard]] bool is_in_gap(Sequence sequence) const;
+  /// Envelopes that gaps have settled.
+  [[nodiscard]] std::uint64_t lost_count() const { return lost_count_; }
+  [[nodiscard]] bool any_rotten() const { return !rotten_.empty(); }
+  /// Later mail may be shown before this one: nobody can read it, or soon nobody will.
+  [[nodiscard]] bool may_be_missing(const Stored& stored) const;
+
   [[nodiscard]] Sequence last() const { return last_; }
   [[nodiscard]] const std::map<std::string, AgentRecord>& agents() const { return agents_; }
   [[nodiscard]] const std::map<ChannelId, Box>& boxes() const { return boxes_; }
@@ -61,6 +76,8 @@ class Ledger {
   [[nodiscard]] const Series* find_series(const ProducerId& producer) const;
   /// The stored envelope with this id; null when there is none.
   [[nodiscard]] const Stored* find(const EnvelopeId& id) const;
+  /// Dead letters that are kept, by the sequences of their copies.
+  [[nodiscard]] const std::map<AgentId, std::set<Sequence>>& letters() const { return letters_; }
   /// Deliveries that the WAL calls failed.
   [[nodiscard]] std::uint64_t failures() const { return failures_; }
   [[nodiscard]] std::optional<AgentId> agent_id(const std::string& name) const;
@@ -72,19 +89,25 @@ class Ledger {
   [[nodiscard]] std::string take_envelope(const RecordView& record);
   [[nodiscard]] std::string take_settled(const SettledRecord& record, std::uint64_t wall_ns);
   [[nodiscard]] std::string take_retry(const RetryRecord& record);
-  [[nodiscard]] std::string take_dead(const DeadRecord& record);
+  [[nodiscard]] std::string take_dead(const DeadRecord& record, Sequence sequence);
   [[nodiscard]] std::string take_key(const EnvelopeView& envelope, const EnvelopeId& id);
   [[nodiscard]] Stored* find_mail(const ChannelId& channel, Position position);
+  [[nodiscard]] std::string take_settled_by_gap(Box& box, const Interval& interval);
+  [[nodiscard]] std::string take_gap(const Gap& gap);
   [[nodiscard]] std::string take_number(const ProducerId& producer, std::uint64_t number,
                                         const EnvelopeId& id);
 
   Sequence last_;
   EnvelopeId last_id_;
+  std::map<Sequence, Sequence> rotten_;  // First and last of each damaged block.
+  std::set<Gap> gaps_;
+  std::uint64_t lost_count_ = 0;
   std::map<std::string, AgentRecord> agents_;
   std::map<ChannelId, Box> boxes_;
   std::map<ProducerId, Series> series_;
   std::map<std::pair<AgentId, std::string>, EnvelopeId> keys_;
   std::set<std::pair<ChannelId, Position>> dead_;
+  std::map<AgentId, std::set<Sequence>> letters_;
   std::uint64_t failures_ = 0;
   std::unordered_map<std::uint64_t, std::pair<ChannelId, Position>> by_sequence_;
   std::vector<std::pair<ChannelId, Position>> fresh_;

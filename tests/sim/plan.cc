@@ -83,6 +83,7 @@ Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie) {
   plan.hub.max_deliver = static_cast<std::uint32_t>(by_size(random, 1, 16));
   if (random.one_in(6))
     plan.hub.ack_wait_ms = static_cast<std::uint32_t>(by_size(random, 500, 4000));
+  plan.rots = seed % 5 == 4;
   return plan;
 }
 

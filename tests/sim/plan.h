@@ -47,6 +47,7 @@ struct Plan {
   std::uint64_t key_one_in = 0;
   std::uint64_t nack_one_in = 0;
   bool hostile = false;
+  bool rots = false;  ///< Stored blocks turn bad; the checkpoint is never lost then.
 
   [[nodiscard]] std::size_t hostile_agent() const { return agents.size() - 1; }
 };

@@ -60,6 +60,7 @@ Outcome World::run() {
     if (!stopped) auditor_.violated("the healed hub does not stop when it is asked to");
     auditor_.finish();
   }
+  counts_.add(Count::kLostMail, auditor_.ledger().lost_count());
   for (const auto& client : clients_) trace_.remark(client->describe());
   return {auditor_.violation(), trace_.hash(), steps_, hub_.events(), counts_};
 }
@@ -121,6 +122,7 @@ void World::plan_hub_fault() {
 }
 
 void World::hub_fault() {
+  disk_.rot();
   switch (random_.below(11)) {
     case 0:
     case 1:

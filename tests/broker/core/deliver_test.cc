@@ -317,6 +317,31 @@ TEST(Deliver, ADamagedBlockIsAGapAndOnlyThatBlock) {
   EXPECT_TRUE(world.mailbox("bob").lanes[1].empty());
 }
 
+TEST(Deliver, TwoReadsThatMeetOneLossRecordOneGap) {
+  World world(no_cache());
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  const ByteBuffer to_bob = world.envelope_bytes("bob", "1");
+  const ByteBuffer to_carol = world.envelope_bytes("carol", "2");
+  world.say(alice, SendView{1, 1, to_bob}, SendView{1, 2, to_carol});
+  world.commit();
+  world.send(alice, 3, "bob", "3");
+  world.commit();
+  ASSERT_EQ(world.mailbox("bob").lanes[1].front().block,
+            world.mailbox("carol").lanes[1].front().block);
+  for (const char* name : {"bob", "carol"}) {
+    Peer& peer = world.connect(name);
+    world.attach(peer, name, receiving());
+  }
+  ASSERT_EQ(world.reads.size(), 2U);
+  world.fail_read(ErrorCode::kDamaged);
+  world.fail_read(ErrorCode::kDamaged);
+  world.settle_all();
+  EXPECT_EQ(world.count_records(RecordType::kGap), 1U);
+  EXPECT_EQ(world.pending("bob"), 1U);
+  EXPECT_EQ(world.pending("carol"), 0U);
+}
+
 TEST(Deliver, AnIoErrorLosesNothingAndIsTriedAgainALittleLater) {
   World world(no_cache());
   post(world, 3);

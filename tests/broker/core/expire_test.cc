@@ -134,6 +134,35 @@ TEST_F(Expiry, MailThatIsNotInMemoryIsReadFirst) {
   EXPECT_EQ(small.pending("alice"), 3U) << "a notice for each block";
 }
 
+// What is lost is settled, but its run stays in the index while older mail waits.
+TEST_F(Expiry, ADamagedBlockIsReadOnceAndIsOneGap) {
+  World small([] {
+    HubConfig hub = config();
+    hub.resident_blocks_bytes = 1;
+    return hub;
+  }());
+  Peer& poster = small.connect("alice");
+  small.attach(poster, "alice", posting());
+  for (std::uint64_t n = 1; n <= 3; ++n) {
+    Envelope envelope = small.envelope("bob", "one of three");
+    if (n == 2) envelope.ttl_seconds = 5;
+    ByteBuffer bytes;
+    encode_envelope(envelope, bytes);
+    small.say(poster, SendView{1, n, bytes});
+    small.commit();
+  }
+  small.pass_ms(10'000);
+  ASSERT_EQ(small.reads.size(), 1U);
+  small.fail_read(ErrorCode::kDamaged);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(small.reads.empty());
+    small.commit();
+    small.pass_ms(2000);
+  }
+  EXPECT_EQ(small.count_records(RecordType::kGap), 1U);
+  EXPECT_EQ(small.pending("bob"), 2U);
+}
+
 TEST_F(Expiry, MailExpiresAfterARestart) {
   send("late", 10);
   send("later", 1000);

@@ -21,7 +21,7 @@ AgentId agent_id(std::uint8_t number) {
 class Retired : public testing::Test {
  protected:
   Retired() {
-    for (const std::uint8_t number : {1, 2}) {
+    for (const std::uint8_t number : {std::uint8_t{1}, std::uint8_t{2}}) {
       AgentRecord agent;
       agent.id = agent_id(number);
       agent.name = number == 1 ? "alice" : "bob";

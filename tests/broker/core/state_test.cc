@@ -251,6 +251,19 @@ TEST(State, NoPositionIsGivenOutTwiceAfterAGap) {
   EXPECT_EQ(fold.state.gaps(), (std::set<Gap>{{Sequence{4}, Sequence{8}}}));
 }
 
+// Two rows of one key would be a state that no start can make again.
+TEST(State, AGapThatIsLargerTheSecondTimeHasOneRow) {
+  Fold fold;
+  for (const std::uint64_t last : {5U, 8U, 4U}) fold.record(Gap{Sequence{4}, Sequence{last}});
+  fold.record(Gap{Sequence{9}, Sequence{9}});
+  const std::set<Gap> gaps{{Sequence{4}, Sequence{8}}, {Sequence{9}, Sequence{9}}};
+  EXPECT_EQ(fold.state.gaps(), gaps);
+  const std::vector<StateRow> rows = fold.state.all_rows();
+  EXPECT_EQ(std::count_if(rows.begin(), rows.end(),
+                          [](const StateRow& row) { return row.key.front() == 'G'; }),
+            2);
+}
+
 TEST(State, PositionsThatAreMissingInTheReplayAreSettled) {
   Fold fold;
   fold.agent(2, "bob");

@@ -128,8 +128,8 @@ class JournalStore {
   ///         kIo. An error is about the first sequence that could not be read.
   [[nodiscard]] Result<std::vector<SharedBlock>> read(std::span<const Sequence> sequences);
 
-  /// All that is lost around `base`, after read() has answered kDamaged for it. Empty in the open
-  /// segment, whose damage is measured by the next start.
+  /// All that is lost around `base`, after read() has answered kDamaged for it: a known loss, or in
+  /// the open segment, which is not replaced, all between the sound blocks before and after it.
   [[nodiscard]] std::optional<Gap> lost_at(Sequence base);
 
   /// Writes all changes of a checkpoint, or none, and waits until they would survive a power cut.
@@ -172,5 +172,10 @@ class JournalStore {
   explicit JournalStore(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
+
+/// A read as the hub hears of it: the blocks, or the error of the first one that could not be read,
+/// and with kDamaged of a single one all that is lost around it.
+[[nodiscard]] ReadDone answer_read(JournalStore& store, ReadId id,
+                                   std::span<const Sequence> sequences);
 
 }  // namespace capstan
