@@ -192,7 +192,8 @@ TEST(LoadAdmissions, WhatIsWrittenIsWhatIsReadSortedByName) {
 
 TEST(RetireAdmission, ClosesTheDoorAndIsRememberedUntilForgotten) {
   const TemporaryFolder folder;
-  ASSERT_TRUE(write_admission(folder.path(), admission_of("bob", {"bob"})).ok());
+  const Admission bob = admission_of("bob", {"bob"});
+  ASSERT_TRUE(write_admission(folder.path(), bob).ok());
   ASSERT_TRUE(write_admission(folder.path(), admission_of("carol", {"carol"})).ok());
   EXPECT_EQ(retire_admission(folder.path(), "dave", "dave").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(retire_admission(folder.path(), "../x", "bob").error().code,
@@ -202,8 +203,7 @@ TEST(RetireAdmission, ClosesTheDoorAndIsRememberedUntilForgotten) {
   ASSERT_TRUE(retire_admission(folder.path(), "bob", "bob").ok());
   ASSERT_TRUE(remove_admission(folder.path(), "carol").ok());
   EXPECT_TRUE(load_admissions(folder.path())->empty());
-  EXPECT_EQ(load_retired(folder.path()).value(),
-            std::vector<Admission>{admission_of("bob", {"bob"})});
+  EXPECT_EQ(load_retired(folder.path()).value(), std::vector<Admission>{bob});
   ASSERT_TRUE(forget_retired(folder.path(), "bob").ok());
   EXPECT_TRUE(load_retired(folder.path())->empty());
   EXPECT_EQ(forget_retired(folder.path(), "bob").error().code, ErrorCode::kNotFound);
