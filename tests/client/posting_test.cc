@@ -120,6 +120,43 @@ TEST(Posting, ARefusedNumberGoesAgainBeforeTheLaterOnesOfItsChannel) {
   EXPECT_TRUE(c.take<Refused>().empty());
 }
 
+TEST(Posting, AFullDiskIsAskedAgainAndTheOrderIsKept) {
+  Conversation c;
+  const SessionId s = c.session();
+  c.open_and_admit();
+  c.post(s, "BBB");
+  c.heard.sent.clear();
+  c.refuse(s, 1, ErrorCode::kDiskFull);
+  c.refuse(s, 2, ErrorCode::kDiskFull);
+  c.refuse(s, 3, ErrorCode::kDiskFull);
+  EXPECT_EQ(c.heard.take_numbers(), Numbers{}) << "not at once";
+  c.pass_ms(20);
+  EXPECT_EQ(c.heard.take_numbers(), (Numbers{1})) << "the lowest asks for all";
+  c.refuse(s, 1, ErrorCode::kDiskFull);
+  c.pass_ms(40);
+  EXPECT_EQ(c.heard.take_numbers(), (Numbers{1}));
+  c.accept(s, 1);
+  EXPECT_EQ(c.heard.take_numbers(), (Numbers{2, 3}));
+  EXPECT_TRUE(c.take<Refused>().empty());
+}
+
+TEST(Posting, WhoDoesNotWaitIsToldOfAFullDiskAndGoesOn) {
+  Conversation c;
+  SessionOptions options;
+  options.wait_when_full = false;
+  const SessionId s = c.session(options);
+  c.open_and_admit();
+  c.post(s, "BB");
+  c.heard.sent.clear();
+  c.refuse(s, 1, ErrorCode::kDiskFull);
+  c.refuse(s, 2, ErrorCode::kOutOfOrder);
+  const auto refused = c.take<Refused>();
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].error.code, ErrorCode::kDiskFull);
+  c.accept_skip(s, 1);
+  EXPECT_EQ(c.heard.take_numbers(), (Numbers{-1, 2}));
+}
+
 TEST(Posting, AFullInboxIsAskedEverMoreSeldom) {
   Conversation c;
   const SessionId s = c.session();
