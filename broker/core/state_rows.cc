@@ -272,7 +272,8 @@ Status State::load_row(Bytes key, Bytes value) {
     case 'X': {
       auto retired = read_retired(in);
       if (!retired) return damaged;
-      retired_[retired->agent.id] = *std::move(retired);
+      const AgentId retired_id = retired->agent.id;
+      retired_[retired_id] = *std::move(retired);
       return {};
     }
     case 'M': {

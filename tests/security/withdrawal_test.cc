@@ -12,8 +12,7 @@ namespace {
 using Names = std::vector<std::string>;
 
 /// An agents/ folder.
-class WithdrawName : public testing::Test {
- protected:
+struct WithdrawName : testing::Test {
   WithdrawName() { EXPECT_TRUE(init_security().ok()); }
 
   Admission admit(const std::string& name, Names names, Role role = Role::kAgent) {

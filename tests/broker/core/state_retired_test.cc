@@ -18,8 +18,7 @@ AgentId agent_id(std::uint8_t number) {
 }
 
 /// alice (1) has sent to bob (2), whose mailbox is in rows.
-class Retired : public testing::Test {
- protected:
+struct Retired : testing::Test {
   Retired() {
     for (const std::uint8_t number : {std::uint8_t{1}, std::uint8_t{2}}) {
       AgentRecord agent;
