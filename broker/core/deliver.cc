@@ -251,7 +251,10 @@ bool is_settled(const Inbox& inbox, Position position) {
   });
 }
 
-bool reads_are_full(const Core& core) { return core.reads.size() >= kReadsInFlightMax; }
+bool reads_are_full(const Core& core) {
+  // Reads of parked requests have a bound of their own: who asks much delays nobody's mail.
+  return core.reads.size() >= kReadsInFlightMax + core.parked.size();
+}
 
 void request_blocks(Core& core, AgentId agent, ReadPurpose purpose, std::vector<Sequence> bases) {
   core.reads.emplace(core.next_read, PendingRead{agent, purpose, bases});

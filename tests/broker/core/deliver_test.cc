@@ -257,6 +257,29 @@ TEST(Deliver, OnlySoManyReadsAreUnderWayAndTheOthersWait) {
   }
 }
 
+TEST(Deliver, RequestsThatWaitForTheDiskDelayNobodysMail) {
+  World world(no_cache());
+  post(world, 6);
+  Peer& admin = world.connect("operator", {}, AgentRole::kAdmin);
+  // The first record of a block will do: that it is no envelope shows when the block has come.
+  const Sequence first = world.disk.begin()->first;
+  const EnvelopeId id = EnvelopeId::make(1, 0, first);
+  for (std::uint64_t asked = 1; asked <= 100; ++asked) {
+    const ParamMap params =
+        ParamMap().set("envelope_id", ByteBuffer(id.bytes.begin(), id.bytes.end()));
+    world.say(admin, Request{asked, "trace", encode_params(params)});
+  }
+  EXPECT_EQ(admin.take<Response>().size(), 84U)
+      << "sixteen wait, the others are told to come again";
+  ASSERT_EQ(world.reads.size(), 16U);
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving());
+  ASSERT_EQ(world.reads.size(), 17U);
+  world.reads.erase(world.reads.begin(), world.reads.begin() + 16);
+  world.answer_reads();
+  EXPECT_EQ(bob.take_texts(), numbers(1, 6));
+}
+
 TEST(Deliver, AnAnswerThatComesTooLateForItsReceiverHarmsNobody) {
   World world(no_cache());
   post(world, 12);
