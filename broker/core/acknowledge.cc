@@ -7,6 +7,9 @@ namespace capstan {
 
 namespace {
 
+/// From the oldest on, before the index of ids is asked.
+constexpr std::size_t kInFlightSearched = 16;
+
 void note_unsaved(Core& core, Inbox& inbox, const InFlight& delivery) {
   if (inbox.unsaved.empty()) {
     core.with_unsaved.push_back(&inbox);
@@ -44,20 +47,37 @@ void settle_up_to(Core& core, Session& session, std::uint64_t delivery) {
   }
 }
 
-void settle_one(Core& core, Session& session, const EnvelopeId& id) {
-  // Receivers mostly acknowledge the oldest: the search ends near the front.
-  const auto at =
-      std::find_if(session.in_flight.begin(), session.in_flight.end(),
-                   [&](const InFlight& delivery) { return delivery.id == id && !delivery.over; });
-  if (at != session.in_flight.end()) settle(core, session, *at);
-}
-
 /// Null when it is over, or was never sent: like an acknowledgement of such a one, it says nothing.
 InFlight* find_delivery(Session& session, std::uint64_t number) {
   if (number < session.first_in_flight) return nullptr;
   const std::uint64_t at = number - session.first_in_flight;
   if (at >= session.in_flight.size() || session.in_flight[at].over) return nullptr;
   return &session.in_flight[at];
+}
+
+/// Takes up the deliveries since the last time. What is over by now goes once it is the larger part.
+void renew(DeliveryIndex& index, const Session& session) {
+  if (index.numbers.size() > 2 * session.in_flight.size() + kInFlightSearched) index = {};
+  index.next = std::max(index.next, session.first_in_flight);
+  for (; index.next < session.next_delivery; ++index.next) {
+    const std::size_t at = index.next - session.first_in_flight;
+    index.numbers[session.in_flight[at].id.sequence()] = index.next;
+  }
+}
+
+InFlight* find_delivery(Session& session, const EnvelopeId& id) {
+  // Receivers mostly acknowledge the oldest: those need no index.
+  const std::size_t near = std::min(session.in_flight.size(), kInFlightSearched);
+  for (std::size_t i = 0; i < near; ++i) {
+    InFlight& delivery = session.in_flight[i];
+    if (delivery.id == id && !delivery.over) return &delivery;
+  }
+  if (near == session.in_flight.size()) return nullptr;
+  renew(session.by_id, session);
+  const auto found = session.by_id.numbers.find(id.sequence());
+  if (found == session.by_id.numbers.end()) return nullptr;
+  InFlight* delivery = find_delivery(session, found->second);
+  return delivery != nullptr && delivery->id == id ? delivery : nullptr;
 }
 
 }  // namespace
@@ -83,7 +103,9 @@ void acknowledge(Core& core, Connection& connection, const Receipt& receipt) {
     case ReceiptKind::kAck:
       // An id that is not in flight was settled before, or belongs to an earlier session whose
       // deliveries come again: nothing is lost by ignoring it.
-      settle_one(core, session, receipt.envelope_id);
+      if (InFlight* delivery = find_delivery(session, receipt.envelope_id)) {
+        settle(core, session, *delivery);
+      }
       break;
     case ReceiptKind::kAckUpTo:
       settle_up_to(core, session, receipt.delivery);

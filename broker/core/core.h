@@ -44,6 +44,13 @@ struct InFlight {
   bool over = false;               ///< Acknowledged, or given back.
 };
 
+/// Delivery numbers by the envelope's sequence, for receivers that acknowledge in another order than they were
+/// sent. Empty until the first of those; never read in its own order.
+struct DeliveryIndex {
+  std::unordered_map<Sequence, std::uint64_t> numbers;
+  std::uint64_t next = 0;  ///< Deliveries from here on are not in it yet.
+};
+
 /// Numbers of this session that were refused and neither sent again nor skipped since.
 class OpenNumbers {
  public:
@@ -89,6 +96,7 @@ struct Session {
   std::uint64_t next_delivery = 1;
   std::uint64_t first_in_flight = 1;  ///< Delivery number of `in_flight.front()`.
   std::deque<InFlight> in_flight;
+  DeliveryIndex by_id;
   std::uint64_t in_flight_bytes = 0;
   std::uint64_t credit_until = 0;
   std::uint64_t credit_bytes = 0;

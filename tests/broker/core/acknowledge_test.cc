@@ -1,4 +1,8 @@
 // Receipts settle deliveries; settlements ride in the next commit.
+#include <numeric>
+#include <set>
+
+#include "capstan/base/random.h"
 #include "hub_world.h"
 
 namespace capstan {
@@ -78,6 +82,34 @@ TEST(Acknowledge, OneByIdSettlesThatOneAlone) {
   Delivered delivered(3);
   delivered.world.ack(delivered.bob, delivered.ids[1]);
   EXPECT_EQ(delivered.redelivered(), (Texts{"n1", "n3"}));
+}
+
+// Beyond the oldest few, ids are found by an index that follows what is sent and settled.
+TEST(Acknowledge, ByIdInAnyOrderSettlesExactlyThose) {
+  Delivered delivered(300);
+  Random random(5);
+  std::vector<std::size_t> order(delivered.ids.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (std::size_t i = order.size() - 1; i > 0; --i) {
+    std::swap(order[i], order[static_cast<std::size_t>(random.below(i + 1))]);
+  }
+  std::set<std::size_t> open(order.begin(), order.end());
+  for (std::size_t i = 0; i < 200; ++i) {
+    delivered.world.ack(delivered.bob, delivered.ids[order[i]]);
+    open.erase(order[i]);
+  }
+  delivered.world.ack_up_to(delivered.bob, 40);
+  open.erase(open.begin(), open.lower_bound(40));
+  delivered.world.send(delivered.alice, 301, "bob", "n301");
+  delivered.world.send(delivered.alice, 302, "bob", "n302");
+  delivered.world.commit();
+  const std::vector<Notified> fresh = delivered.bob.take<Notified>();
+  ASSERT_EQ(fresh.size(), 2U);
+  delivered.world.ack(delivered.bob, fresh[1].envelope.envelope_id);
+  Texts expected;
+  for (const std::size_t index : open) expected.push_back("n" + std::to_string(index + 1));
+  expected.push_back("n301");
+  EXPECT_EQ(delivered.redelivered(), expected);
 }
 
 TEST(Acknowledge, UpToADeliveryNumberSettlesAllBelow) {
