@@ -44,7 +44,8 @@ void ClientEngine::body(Time now, Bytes body) {
 
 void ClientEngine::disconnected(Time, const Error& error) {
   if (state_ == State::kEnded) return;
-  if (ends_connection(error.code)) {
+  // The link could not even begin: its endpoint is none, and will be none the next time.
+  if (ends_connection(error.code) || error.code == ErrorCode::kInvalidArgument) {
     end(error);
   } else {
     lose(error);
@@ -100,10 +101,26 @@ SessionId ClientEngine::attach(SessionOptions options) {
 void ClientEngine::detach(SessionId session) {
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return;
+  say_goodbye(*found->second);
+  forget(session);
+}
+
+void ClientEngine::forget(SessionId session) {
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return;
   if (found->second->timer_ns) timers_.erase({*found->second->timer_ns, session});
   attaches_.erase(found->second->attach_request);
   sessions_.erase(found);
   announce_ready();
+}
+
+/// The hub ends the session when it has heard what it acknowledged.
+void ClientEngine::say_goodbye(Session& session) {
+  if (state_ != State::kOpen || session.state == Session::State::kDetached) return;
+  if (session.state == Session::State::kAttached && session.options.mode == AttachMode::kReceive) {
+    session.receiving.write_receipts(session.id, row_);
+  }
+  row_.write(Bye{ErrorCode::kOk, {}, session.id});
 }
 
 void ClientEngine::send(SessionId id, PostBatch&& batch) {

@@ -216,7 +216,7 @@ void ClientEngine::session_error(Time now, Session& session, Error error) {
 
 void ClientEngine::end_session(Session& session, Error error) {
   const SessionId id = session.id;
-  detach(id);
+  forget(id);
   events_.push_back(SessionEnded{id, std::move(error)});
 }
 

@@ -266,9 +266,10 @@ void BodyWriter::write(const Response& response) {
 }
 
 void BodyWriter::write(const Bye& bye) {
-  frame(FrameType::kBye, 2, [&](Packer& p) {
+  frame(FrameType::kBye, 3, [&](Packer& p) {
     p.pack_uint8(static_cast<std::uint8_t>(bye.code));
     pack_text(p, bye.message);
+    p.pack_uint32(bye.session);
   });
 }
 

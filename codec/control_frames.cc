@@ -157,7 +157,7 @@ Request read_request(Fields& f) { return {f.number(), f.text(), f.bin()}; }
 
 Response read_response(Fields& f) { return {f.number(), f.code(), f.text(), f.bin()}; }
 
-Bye read_bye(Fields& f) { return {f.code(), f.text()}; }
+Bye read_bye(Fields& f) { return {f.code(), f.text(), f.small<SessionId>()}; }
 
 }  // namespace
 

@@ -196,7 +196,12 @@ void handle(Core& core, Connection& connection, const Request& request) {
   handle_request(core, connection, request);
 }
 
-void handle(Core& core, Connection& connection, const Bye&) {
+void handle(Core& core, Connection& connection, const Bye& bye) {
+  if (bye.session != 0) {
+    const auto at = connection.sessions.find(bye.session);
+    if (at != connection.sessions.end()) end_session(core, *at->second);
+    return;
+  }
   const ConnectionId id = connection.id;
   close_peer(core, id);
   core.effects->push_back(Evict{id});

@@ -93,6 +93,17 @@ TEST(Connection, UnknownSessionMustReconnectAndAttachAgain) {
   EXPECT_EQ(c.heard.attaches.at(0).session, s);
 }
 
+TEST(Connection, AnEndpointThatIsNoneEndsIt) {
+  Conversation c;
+  (void)c.session();
+  c.engine().disconnected({}, {ErrorCode::kInvalidArgument, "cannot connect to nonsense"});
+  c.turn();
+  EXPECT_EQ(c.take<ConnectionEnded>().at(0).error.code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(c.take<SessionEnded>().size(), 1U);
+  c.greet();
+  EXPECT_TRUE(c.heard.hellos.empty());
+}
+
 TEST(Connection, GoodbyeMustReconnect) {
   Conversation c;
   c.open();
@@ -146,6 +157,49 @@ TEST(Sessions, SupersededEndsForGood) {
   c.lose();
   c.open();
   EXPECT_TRUE(c.heard.attaches.empty());
+}
+
+TEST(Sessions, ADetachedOneTellsTheHubWhatItAcknowledgedAndThenGoodbye) {
+  Conversation c;
+  const SessionId s = c.receiver();
+  const SessionId other = c.receiver();
+  c.open_and_admit();
+  c.notify(s, 1, 1);
+  c.notify(s, 2, 2);
+  c.engine().acknowledge(s, 1, 1);
+  c.engine().detach(s);
+  c.turn();
+  ASSERT_EQ(c.heard.receipts.size(), 1U);
+  EXPECT_EQ(c.heard.receipts[0].delivery, 1U);
+  EXPECT_EQ(c.heard.byes, std::vector{s});
+  EXPECT_TRUE(c.take<SessionEnded>().empty());
+  c.lose();
+  c.open();
+  ASSERT_EQ(c.heard.attaches.size(), 1U);
+  EXPECT_EQ(c.heard.attaches[0].session, other);
+}
+
+TEST(Sessions, ADetachedOneSaysGoodbyeWhenItsAttachIsStillUnanswered) {
+  Conversation c;
+  const SessionId s = c.session();
+  c.open();
+  c.engine().detach(s);
+  c.admit();
+  EXPECT_EQ(c.heard.byes, std::vector{s});
+  EXPECT_TRUE(c.take<Attached>().empty());
+}
+
+TEST(Sessions, OneThatTheHubEndedOrNeverHeardOfSaysNoGoodbye) {
+  Conversation c;
+  const SessionId ended = c.receiver();
+  c.open_and_admit();
+  c.end_session(ended, ErrorCode::kSuperseded);
+  c.engine().detach(ended);
+  c.lose();
+  const SessionId unheard = c.session();
+  c.engine().detach(unheard);
+  c.open();
+  EXPECT_TRUE(c.heard.byes.empty());
 }
 
 TEST(Sessions, ASlowReaderAttachesAgainAfterABackOff) {

@@ -68,7 +68,7 @@ struct Heard {
   std::vector<Receipt> receipts;
   std::vector<Request> requests;
   std::vector<Ping> pings;
-  std::size_t byes = 0;
+  std::vector<SessionId> byes;  ///< Whom they name; 0: the connection.
   std::size_t largest_body = 0;
 
   /// False when a frame could not be read.
@@ -94,7 +94,7 @@ struct Heard {
         if (const auto* attach = std::get_if<Attach>(&*control)) attaches.push_back(*attach);
         if (const auto* request = std::get_if<Request>(&*control)) requests.push_back(*request);
         if (const auto* ping = std::get_if<Ping>(&*control)) pings.push_back(*ping);
-        if (std::holds_alternative<Bye>(*control)) ++byes;
+        if (const auto* bye = std::get_if<Bye>(&*control)) byes.push_back(bye->session);
       }
     }
     return row.well_formed();

@@ -190,7 +190,7 @@ TEST(ControlFrames, FieldsOfANewerVersionAreIgnored) {
 }
 
 TEST(ControlFrames, AnErrorCodeOfANewerHubIsUnavailable) {
-  const auto decoded = decode_control(frame_of(15, 255, "a reason of tomorrow"));
+  const auto decoded = decode_control(frame_of(15, 255, "a reason of tomorrow", 0));
   ASSERT_TRUE(decoded.ok());
   EXPECT_EQ(std::get<Bye>(*decoded), (Bye{ErrorCode::kUnavailable, "a reason of tomorrow"}));
 }
@@ -205,6 +205,7 @@ TEST(ControlFrames, WrittenAndReadIsTheSame) {
   expect_round_trip(codec_test::sample_request());
   expect_round_trip(codec_test::sample_response());
   expect_round_trip(Bye{ErrorCode::kHubStopping, "the hub is stopping"});
+  expect_round_trip(Bye{ErrorCode::kOk, "", UINT32_MAX});
 }
 
 TEST(ControlFrames, EmptyListsTextsAndBinsStayEmpty) {

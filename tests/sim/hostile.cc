@@ -146,7 +146,7 @@ void Hostile::ask(BodyWriter& out) {
                                                    "get_agent", "format_disk"};
   const auto one = static_cast<std::size_t>(random_.below(kOperations.size()));
   out.write(Request{++request_, kOperations[one], {}});
-  if (random_.one_in(8)) out.write(Bye{});
+  if (random_.one_in(8)) out.write(Bye{ErrorCode::kOk, {}, some_session()});
 }
 
 void Hostile::spoil(ByteBuffer& body) {

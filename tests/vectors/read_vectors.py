@@ -160,7 +160,7 @@ FRAMES = {
     13: ("request", [("request_id", u64), ("operation", text), ("params", octets_field)]),
     14: ("response", [("request_id", u64), ("code", code), ("message", text),
                       ("result", octets_field)]),
-    15: ("bye", [("code", code), ("message", text)]),
+    15: ("bye", [("code", code), ("message", text), ("session", u32)]),
 }
 
 RECEIPT_WHAT = {0: lambda value: refuse() if value is not None else None, 1: id16, 2: u64, 3: u64,

@@ -149,7 +149,10 @@ Json fields_of(const Response& f) {
 }
 
 Json fields_of(const Bye& f) {
-  return {{"frame", "bye"}, {"code", static_cast<unsigned>(f.code)}, {"message", f.message}};
+  return {{"frame", "bye"},
+          {"code", static_cast<unsigned>(f.code)},
+          {"message", f.message},
+          {"session", f.session}};
 }
 
 template <typename Frame>

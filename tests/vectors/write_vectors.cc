@@ -62,6 +62,7 @@ void write_control_frames(VectorFile& file) {
   file.valid("response that refuses", "frame",
              body(Response{4, ErrorCode::kNotFound, "no agent is named 'bo'", {}}));
   file.valid("bye", "frame", body(Bye{}));
+  file.valid("bye to one session", "frame", body(Bye{ErrorCode::kOk, "", 9}));
   file.valid("bye from a hub that stops", "frame",
              body(Bye{ErrorCode::kHubStopping, "the hub is stopping"}));
 }
@@ -119,7 +120,7 @@ void write_tolerated_frames(VectorFile& file) {
   file.tolerated("fields of a newer minor version", "frame", framed(raw("940907a36e6577c3")));
   file.tolerated("fields of a newer version behind a send", "frame", framed(raw("95040106c0c3")));
   file.tolerated("nested eight deep", "frame", framed(raw("93090791919191919191c0")));
-  file.tolerated("an error code of a newer hub", "frame", framed(raw("930fccfaa3777779")));
+  file.tolerated("an error code of a newer hub", "frame", framed(raw("940fccfaa377777900")));
 }
 
 void write_envelopes(VectorFile& file) {

@@ -211,6 +211,53 @@ TEST(Control, AByeEndsTheConnectionAndItsSessions) {
   EXPECT_EQ(world.counter("sessions"), 0U);
 }
 
+TEST(Control, AByeWithASessionEndsThatOneAlone) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting(7));
+  Peer& node = world.connect("node", {"worker-*"});
+  world.attach(node, "worker-1", receiving(1));
+  world.attach(node, "worker-2", receiving(2));
+  world.send(alice, 1, "worker-1", "first");
+  world.send(alice, 2, "worker-2", "second");
+  world.commit();
+  EXPECT_EQ(node.take_texts(), (Texts{"first", "second"}));
+  world.say(node, Bye{ErrorCode::kOk, "", 1}, Receipt{2, ReceiptKind::kAckUpTo, 1, {}, 100},
+            Receipt{1, ReceiptKind::kAckUpTo, 1, {}, 100});
+  EXPECT_FALSE(world.evicted.contains(node.id()));
+  EXPECT_EQ(node.take_errors(), (std::vector{ErrorCode::kUnknownSession})) << "session 1 is over";
+  EXPECT_EQ(world.counter("sessions"), 2U) << "alice's, and worker-2's";
+  world.pass_ms(60);
+  world.settle_all();
+  EXPECT_EQ(world.pending("worker-1"), 1U);
+  EXPECT_EQ(world.pending("worker-2"), 0U);
+  world.attach(node, "worker-1", receiving(3));
+  EXPECT_EQ(node.take_texts(), Texts{"first"}) << "what was not acknowledged comes again";
+}
+
+TEST(Control, AByeToASessionThatDoesNotStandIsPassedOver) {
+  World world;
+  Peer& stranger = world.open("bob");
+  world.say(stranger, Bye{ErrorCode::kOk, "", 7});
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving(1));
+  world.say(bob, Bye{ErrorCode::kOk, "", 7});
+  EXPECT_TRUE(stranger.silent() && bob.silent());
+  EXPECT_TRUE(world.evicted.empty());
+  EXPECT_EQ(world.counter("sessions"), 1U);
+}
+
+TEST(Control, WhatASessionSentBeforeItsByeIsStored) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting(7));
+  world.send(alice, 1, "bob", "last words");
+  world.say(alice, Bye{ErrorCode::kOk, "", 1});
+  world.commit();
+  EXPECT_EQ(world.pending("bob"), 1U);
+  EXPECT_TRUE(alice.silent()) << "nobody is there to hear of it";
+}
+
 TEST(Control, AByeIsTakenBeforeHelloToo) {
   World world;
   Peer& bob = world.open("bob");

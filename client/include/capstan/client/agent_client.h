@@ -106,7 +106,8 @@ class AgentClient {
   /// their way. Errors: kTimeout; the session's error.
   [[nodiscard]] virtual Status drain(int timeout_ms) = 0;
 
-  /// Ends the session on this side; what is unaccepted is dropped. drain() first.
+  /// Ends the session here and at the hub, which is told what was acknowledged, and redelivers the
+  /// rest to the next receiver; what is unaccepted is dropped. drain() first.
   virtual void close() = 0;
 
   [[nodiscard]] virtual const std::string& name() const = 0;

@@ -51,13 +51,14 @@ class ClientEngine {
   // What the link reports.
   void connected(Time now);
   void body(Time now, Bytes body);
-  /// Unaccepted envelopes stay and are sent again. kRefusedHandshake ends the connection for good.
+  /// Unaccepted envelopes stay and are sent again. kRefusedHandshake and
+  /// kInvalidArgument, an endpoint that cannot be used, end the connection for good.
   void disconnected(Time now, const Error& error);
   void tick(Time now);
 
   // What the application wants. Commands for a session that has ended do nothing.
   [[nodiscard]] SessionId attach(SessionOptions options);
-  /// Forgets the session without an event.
+  /// Says goodbye for this session alone and forgets it, without an event.
   void detach(SessionId session);
   void send(SessionId session, PostBatch&& batch);
   /// Deliveries first … last, both included; what was never shown is left out.
@@ -121,6 +122,8 @@ class ClientEngine {
   void write_attach(Session& session);
   void write_requests();
   void set_timer(Session& session);
+  void say_goodbye(Session& session);
+  void forget(SessionId session);
 
   void lose(const Error& error);
   void drop(Error error);

@@ -178,6 +178,7 @@ struct Response {
 struct Bye {
   ErrorCode code = ErrorCode::kOk;
   std::string message;
+  SessionId session = 0;  ///< From a client: this session alone.
   bool operator==(const Bye&) const = default;
 };
 
