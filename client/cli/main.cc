@@ -5,6 +5,7 @@
 
 #include "capstan/security/random.h"
 #include "commands.h"
+#include "config/endpoint.h"
 #include "exit_code.h"
 #include "version.h"
 
@@ -26,11 +27,21 @@ struct Arguments {
   double connect_timeout_s = 5;
 };
 
+/// Empty when a hub may listen there. A usage error, and no reason to wait for a hub.
+std::string why_no_endpoint(const std::string& text) {
+  const Result<Endpoint> endpoint = parse_endpoint(text);
+  if (!endpoint) return endpoint.error().context;
+  const bool no_port = endpoint->transport == Transport::kTcp && endpoint->port == 0;
+  return no_port ? "nobody listens on port 0" : "";
+}
+
 void add_common(CLI::App& command, Arguments& arguments) {
   command.add_option("--dir", arguments.common.directory,
                      "The hub's folder (default: $CAPSTAN_DIR, else the current directory)");
-  command.add_option("--endpoint", arguments.common.endpoint,
-                     "Where the hub listens (default: what the folder says)");
+  command
+      .add_option("--endpoint", arguments.common.endpoint,
+                  "Where the hub listens (default: what the folder says)")
+      ->check(&why_no_endpoint);
   command.add_option("--key", arguments.common.key_file,
                      "Key file (default: keys/NAME.key in the folder)");
   command.add_option("--connect-timeout", arguments.connect_timeout_s,

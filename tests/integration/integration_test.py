@@ -320,6 +320,15 @@ class CommandLine(HubTest):
         self.assertEqual(self.folder.run("send", check=False).returncode, 2)
         self.assertEqual(self.folder.run("nonsense", check=False, folder=False).returncode, 2)
 
+    def test_an_endpoint_that_is_none_ends_with_2_at_once(self):
+        folder = self.started("alice", "bob")
+        for endpoint in ("tcp://nonsense", "http://127.0.0.1:7450", "127.0.0.1:7450",
+                         "tcp://127.0.0.1:0", "ipc://" + "x" * 200):
+            done = folder.run("send", "bob", "hi", "--as", "alice", "--endpoint", endpoint,
+                              "--connect-timeout", "600", check=False, timeout=5)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+            self.assertIn("--endpoint", done.stderr)
+
     def test_init_refuses_a_folder_that_is_a_hubs(self):
         done = self.folder.run("init", str(self.folder.path), check=False, folder=False)
         self.assertEqual(done.returncode, 1)

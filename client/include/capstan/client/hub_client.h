@@ -50,8 +50,9 @@ class HubClient {
   [[nodiscard]] static Result<std::unique_ptr<HubClient>> open(HubClientOptions options);
 
   /// Waits for a ready connection, at most `timeout_ms` (-1: the connect timeout).
-  /// Errors: kUnavailable: no hub so far, still trying. kRefusedHandshake, kAccessDenied,
-  ///         kSuperseded, kUnsupportedVersion: the connection has ended.
+  /// Errors: kUnavailable: no hub so far, still trying. kInvalidArgument: the endpoint cannot be
+  ///         used. kRefusedHandshake, kAccessDenied, kSuperseded, kUnsupportedVersion: the
+  ///         connection has ended.
   [[nodiscard]] virtual Status wait_ready(int timeout_ms = -1) = 0;
 
   /// Errors: the hub's refusal; kUnavailable: no answer within attach_timeout_ms; kClosed.
