@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <future>
+#include <map>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -40,7 +43,13 @@ class FakeHub {
   MemoryWire& wire() { return *wire_; }
   std::atomic<bool> accepting = true;
   std::atomic<std::uint64_t> stored = 0;
-  std::atomic<std::uint64_t> acknowledged_up_to = 0;
+  /// What the receiver of this name has told last. Waits until it is at least `credit`.
+  std::uint64_t wait_for_credit(const std::string& name, std::uint64_t credit) {
+    std::unique_lock lock(mutex_);
+    heard_credit_.wait_for(lock, std::chrono::milliseconds(kPatienceMs),
+                           [&] { return credit_[name] >= credit; });
+    return credit_[name];
+  }
 
  private:
   void run() {
@@ -60,15 +69,26 @@ class FakeHub {
       Response response = test::attached(attach.request_id, 'A');
       if (attach.agent == "mallory")
         response = {attach.request_id, ErrorCode::kAccessDenied, "", {}};
-      if (attach.mode == AttachMode::kReceive) receiving_[attach.session] = 0;
+      if (attach.mode == AttachMode::kReceive) {
+        receiving_[attach.session] = 0;
+        names_[attach.session] = attach.agent;
+        take_credit(attach.session, attach.credit_until);
+      }
       out.write(response);
     }
     for (const Request& request : heard.requests) answer(request, out);
     for (const test::Sent& sent : heard.sent) store(sent, out);
     for (const Receipt& receipt : heard.receipts) {
-      if (receipt.kind == ReceiptKind::kAckUpTo) acknowledged_up_to = receipt.delivery;
+      take_credit(receipt.session, receipt.credit_until);
     }
     if (!out.empty()) wire_->send(out.take());
+  }
+
+  void take_credit(SessionId session, std::uint64_t credit_until) {
+    const std::lock_guard lock(mutex_);
+    std::uint64_t& credit = credit_[names_[session]];
+    credit = std::max(credit, credit_until);
+    heard_credit_.notify_all();
   }
 
   void answer(const Request& request, BodyWriter& out) {
@@ -87,7 +107,7 @@ class FakeHub {
                      1,
                      skip ? EnvelopeId{} : id_of(sent.number),
                      {1000, 1024 * 1024}});
-    if (skip || !numbers_.insert(sent.number).second) return;
+    if (skip || !numbers_.emplace(sent.session, sent.number).second) return;
     ++stored;
     const auto session = receiving_.find(sent.session);
     if (session == receiving_.end()) return;
@@ -100,7 +120,11 @@ class FakeHub {
   std::shared_ptr<MemoryWire> wire_;
   std::atomic<bool> stop_ = false;
   std::map<SessionId, std::uint64_t> receiving_;
-  std::set<std::uint64_t> numbers_;
+  std::set<std::pair<SessionId, std::uint64_t>> numbers_;
+  std::map<SessionId, std::string> names_;
+  std::mutex mutex_;
+  std::condition_variable heard_credit_;
+  std::map<std::string, std::uint64_t> credit_;
   std::thread thread_;
 };
 
@@ -122,6 +146,21 @@ TEST(HubClient, ARefusedHandshakeIsToldAtOnceAndEndsIt) {
   ASSERT_TRUE(client.ok());
   EXPECT_EQ((*client)->wait_ready(kPatienceMs).error().code, ErrorCode::kRefusedHandshake);
   EXPECT_EQ((*client)->attach({.name = "alice"}).error().code, ErrorCode::kRefusedHandshake);
+}
+
+TEST(HubClient, AnEndpointThatIsNoneIsToldAtOnce) {
+  for (const std::string& endpoint :
+       {std::string("tcp://nonsense"), std::string("http://localhost:1"), std::string("nonsense"),
+        "ipc://" + std::string(200, 'x')}) {
+    HubClientOptions options;
+    options.endpoint = endpoint;
+    auto client = HubClient::open(std::move(options));
+    ASSERT_TRUE(client.ok());
+    const Status ready = (*client)->wait_ready(kPatienceMs);
+    EXPECT_EQ(ready.error().code, ErrorCode::kInvalidArgument) << endpoint;
+    EXPECT_NE(ready.error().context.find(endpoint), std::string::npos) << ready.error().text();
+    EXPECT_EQ((*client)->attach({.name = "alice"}).error().code, ErrorCode::kInvalidArgument);
+  }
 }
 
 TEST(HubClient, ADeniedAttachIsAnError) {
@@ -225,6 +264,32 @@ TEST(HubClient, CallbacksRunOnAThreadOfTheirOwnAndMayClose) {
   ASSERT_TRUE((*agent)->send_text("bob", "hello").ok());
   EXPECT_EQ(heard.get_future().get(), "hello");
   EXPECT_EQ(over.get_future().get().code, ErrorCode::kClosed);
+}
+
+TEST(HubClient, ACallbackThatBlocksHoldsBackItsOwnAgentsCreditAndNobodyElse) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  std::promise<void> go_on;
+  const std::shared_future<void> gone_on = go_on.get_future().share();
+  const auto attach = [&](const std::string& name, auto on_delivery) {
+    AgentOptions options{.name = name, .mode = AttachMode::kReceive};
+    options.credit_envelopes = 10;
+    options.on_delivery = on_delivery;
+    return *(*client)->attach(std::move(options));
+  };
+  const auto slow = attach("slow", [&](AgentClient& agent, const Delivery& delivery) {
+    gone_on.wait();
+    agent.acknowledge(delivery.number);
+  });
+  const auto quick = attach("quick", [&](AgentClient& agent, const Delivery& delivery) {
+    agent.acknowledge(delivery.number);
+  });
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(slow->send_text("bob", "for the slow one").ok());
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(quick->send_text("bob", "for the quick one").ok());
+  EXPECT_EQ(hub.wait_for_credit("quick", 210), 210U);
+  EXPECT_EQ(hub.wait_for_credit("slow", 10), 10U) << "what it was given at first";
+  go_on.set_value();
+  EXPECT_EQ(hub.wait_for_credit("slow", 15), 15U);
 }
 
 TEST(HubClient, AnswersRequests) {
