@@ -55,7 +55,7 @@ InFlight* find_delivery(Session& session, std::uint64_t number) {
   return &session.in_flight[at];
 }
 
-/// Takes up the deliveries since the last time. What is over by now goes once it is the larger part.
+/// Takes up the deliveries since the last time. What is over goes once it is the larger part.
 void renew(DeliveryIndex& index, const Session& session) {
   if (index.numbers.size() > 2 * session.in_flight.size() + kInFlightSearched) index = {};
   index.next = std::max(index.next, session.first_in_flight);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "capstan/codec/limits.h"
 #include "config/endpoint.h"
 #include "config/options.h"
 #include "config/suggest.h"
@@ -109,6 +110,21 @@ TEST(Config, EveryNumberTakesItsBoundsAndNothingBeyond) {
     EXPECT_FALSE(is_out_of_bounds(number->most)) << option.name;
     EXPECT_TRUE(is_out_of_bounds(number->most + 1)) << option.name;
   }
+}
+
+// A bound below one envelope would refuse it for ever, and call that "later".
+TEST(Config, EveryBoundThatIsAllowedHasRoomForTheLargestEnvelope) {
+  for (const std::string_view name :
+       {"inbox_bytes_max", "window_bytes", "commit_budget_bytes", "segment_bytes_max"}) {
+    const auto options = all_options();
+    const auto option = std::find_if(options.begin(), options.end(),
+                                     [&](const Option& known) { return known.name == name; });
+    ASSERT_NE(option, options.end()) << name;
+    EXPECT_GE(std::get<NumberOption>(option->kind).least, kEnvelopeBytesMax) << name;
+  }
+  EXPECT_EQ(problems_of("[delivery]\ninbox_bytes_max = '1023 KiB'\n"),
+            "capstan.toml:2:19: 'inbox_bytes_max' must be 1 MiB to 1 TiB, also as a plain number of "
+            "bytes");
 }
 
 TEST(Config, SizesMayBeWrittenWithTheirUnit) {

@@ -51,8 +51,8 @@ class ClientEngine {
   // What the link reports.
   void connected(Time now);
   void body(Time now, Bytes body);
-  /// Unaccepted envelopes stay and are sent again. kRefusedHandshake and
-  /// kInvalidArgument, an endpoint that cannot be used, end the connection for good.
+  /// Unaccepted envelopes stay and are sent again. kRefusedHandshake, and kInvalidArgument (the
+  /// endpoint cannot be used), end the connection for good.
   void disconnected(Time now, const Error& error);
   void tick(Time now);
 
