@@ -44,8 +44,8 @@ struct InFlight {
   bool over = false;               ///< Acknowledged, or given back.
 };
 
-/// Delivery numbers by the envelope's sequence, for receivers that acknowledge in another order than
-/// that of delivery. Empty until the first of those; never read in its own order.
+/// Delivery numbers by the envelope's sequence, for receivers that acknowledge in another order
+/// than that of delivery. Empty until the first of those; never read in its own order.
 struct DeliveryIndex {
   std::unordered_map<Sequence, std::uint64_t> numbers;
   std::uint64_t next = 0;  ///< Deliveries from here on are not in it yet.

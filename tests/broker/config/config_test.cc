@@ -122,9 +122,8 @@ TEST(Config, EveryBoundThatIsAllowedHasRoomForTheLargestEnvelope) {
     ASSERT_NE(option, options.end()) << name;
     EXPECT_GE(std::get<NumberOption>(option->kind).least, kEnvelopeBytesMax) << name;
   }
-  EXPECT_EQ(problems_of("[delivery]\ninbox_bytes_max = '1023 KiB'\n"),
-            "capstan.toml:2:19: 'inbox_bytes_max' must be 1 MiB to 1 TiB, also as a plain number of "
-            "bytes");
+  const std::string told = problems_of("[delivery]\ninbox_bytes_max = '1023 KiB'\n");
+  EXPECT_EQ(told.rfind("capstan.toml:2:19: 'inbox_bytes_max' must be 1 MiB to 1 TiB", 0), 0U);
 }
 
 TEST(Config, SizesMayBeWrittenWithTheirUnit) {
