@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <future>
@@ -245,6 +246,43 @@ TEST(HubClient, ReceivesAndAcknowledges) {
   }
   EXPECT_TRUE((*agent)->drain(kPatienceMs).ok());
   EXPECT_FALSE((*agent)->receive(0)->has_value());
+}
+
+TEST(HubClient, ManyThreadsMayUseOneAgentAtOnce) {
+  constexpr int kSenders = 4;
+  constexpr int kEach = 100;
+  FakeHub hub;
+  auto client = hub.open_client();
+  const auto agent = *(*client)->attach({.name = "alice", .mode = AttachMode::kReceive});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kSenders; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < kEach; ++n) {
+        const auto number = agent->send_text("bob", "hello");
+        EXPECT_TRUE(number.ok() && agent->wait_accepted(*number, kPatienceMs).ok());
+      }
+    });
+  }
+  std::atomic<int> left = kSenders * kEach;
+  std::array<std::set<std::uint64_t>, 2> shown;
+  for (auto& own : shown) {
+    threads.emplace_back([&agent, &left, &own] {
+      while (left > 0) {
+        const auto batch = agent->receive_batch(10, 100);
+        ASSERT_TRUE(batch.ok());
+        for (const Delivery& delivery : *batch) {
+          own.insert(delivery.number);
+          agent->acknowledge(delivery.number);
+          --left;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(agent->drain(kPatienceMs).ok());
+  EXPECT_EQ(agent->accepted_count(), std::uint64_t{kSenders * kEach});
+  EXPECT_EQ(shown[0].size() + shown[1].size(), std::size_t{kSenders * kEach});
+  for (const std::uint64_t number : shown[0]) EXPECT_EQ(shown[1].count(number), 0U);
 }
 
 TEST(HubClient, CallbacksRunOnAThreadOfTheirOwnAndMayClose) {
