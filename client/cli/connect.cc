@@ -19,6 +19,15 @@ std::string reachable(std::string endpoint) {
   return endpoint;
 }
 
+Result<KeyFile> load_key(const CommonOptions& common, const Layout& layout,
+                         const std::string& name) {
+  if (!common.key_file.empty()) return load_key_file(common.key_file);
+  auto key = load_key_file(layout.agent_key(name));
+  if (key || key.error().code != ErrorCode::kNotFound) return key;
+  return {ErrorCode::kNotFound, key.error().context + "; `capstan agent add " + name +
+                                    "` makes it, or name another one with --key"};
+}
+
 /// CURVE is on unless the folder's own configuration says otherwise.
 Result<bool> uses_curve(const Layout& layout) {
   if (!std::filesystem::exists(layout.config_file())) return true;
@@ -44,8 +53,7 @@ Result<std::unique_ptr<HubClient>> connect(const CommonOptions& common, const st
   const auto curve = uses_curve(layout);
   if (!curve) return curve.error();
   if (*curve) {
-    auto key = load_key_file(common.key_file.empty() ? layout.agent_key(name)
-                                                     : std::filesystem::path(common.key_file));
+    auto key = load_key(common, layout, name);
     if (!key) return key.error();
     options.keys = KeyPair{key->public_key, std::move(key->secret_key)};
     const auto hub_key = load_public_key_file(layout.hub_public_key());

@@ -316,6 +316,12 @@ class CommandLine(HubTest):
         self.assertIn("already_exists", done.stderr)
         self.assertEqual((folder.path / "keys" / "alice.key").read_bytes(), before)
 
+    def test_without_a_key_the_remedy_is_told(self):
+        folder = self.started("bob")
+        done = folder.run("send", "bob", "hi", "--as", "carol", check=False)
+        self.assertEqual((done.returncode, done.stdout), (77, ""))
+        self.assertIn("`capstan agent add carol`", done.stderr)
+
     def test_usage_errors_end_with_2(self):
         self.assertEqual(self.folder.run("send", check=False).returncode, 2)
         self.assertEqual(self.folder.run("nonsense", check=False, folder=False).returncode, 2)
