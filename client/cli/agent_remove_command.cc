@@ -1,6 +1,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "capstan/core/state.h"
 #include "capstan/security/file.h"
 #include "capstan/security/withdrawal.h"
 #include "commands.h"
@@ -54,6 +55,12 @@ void remove_key_files(const Layout& layout, const std::vector<std::string>& name
   }
 }
 
+std::string waiting_text(std::uint64_t count) {
+  if (count <= kDeadLettersPerAgentMax) return std::to_string(count) + " envelopes";
+  return "the newest " + std::to_string(kDeadLettersPerAgentMax) + " of " + std::to_string(count) +
+         " envelopes";
+}
+
 void print(const CommonOptions& common, const std::string& name, const Removed& removed) {
   if (common.json) {
     nlohmann::json line{{"name", name},
@@ -66,7 +73,7 @@ void print(const CommonOptions& common, const std::string& name, const Removed& 
   }
   std::cout << "removed agent " << name;
   if (removed.waiting) {
-    std::cout << "; " << *removed.waiting << " envelopes go to the dead letters\n";
+    std::cout << "; " << waiting_text(*removed.waiting) << " go to the dead letters\n";
   } else {
     std::cout << "; the hub takes it up at its start\n";
   }

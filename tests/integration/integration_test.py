@@ -537,6 +537,12 @@ class Removal(HubTest):
         dropped = folder.run("dead", "drop", letters[0]["agent_id"], "--all")
         self.assertEqual(dropped.stdout, "dropped 3\n")
 
+    def test_more_waiting_mail_than_dead_letters_are_kept_is_told(self):
+        folder = self.started("alice", "bob")
+        folder.run("send", "bob", "--as", "alice", "--lines", input="x\n" * 100_001)
+        done = folder.run("agent", "remove", "bob")
+        self.assertIn("the newest 100000 of 100001 envelopes go to the dead letters", done.stdout)
+
     def test_the_same_name_added_again_is_another_agent(self):
         folder = self.started("alice", "bob")
         folder.run("send", "bob", "for the first", "--as", "alice")
