@@ -9,6 +9,8 @@ namespace {
 
 /// From the oldest on, before the index of ids is asked.
 constexpr std::size_t kInFlightSearched = 16;
+/// Stretches of one inbox that wait for a commit. Each delivery looks through them.
+constexpr std::size_t kUnsavedStretchesMax = 1'024;
 
 void note_unsaved(Core& core, Inbox& inbox, const InFlight& delivery) {
   if (inbox.unsaved.empty()) {
@@ -21,6 +23,7 @@ void note_unsaved(Core& core, Inbox& inbox, const InFlight& delivery) {
   } else {
     inbox.unsaved.push_back({delivery.position, delivery.position});
   }
+  if (inbox.unsaved.size() >= kUnsavedStretchesMax) settle_acknowledged(core);
 }
 
 void settle(Core& core, Session& session, InFlight& delivery) {

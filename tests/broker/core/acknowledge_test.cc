@@ -159,6 +159,18 @@ TEST(Acknowledge, WithoutACommitItWaitsFiftyMilliseconds) {
   EXPECT_EQ(delivered.world.mailbox("bob").pending_bytes, 0U);
 }
 
+TEST(Acknowledge, ManyStretchesDoNotWaitForTheirTime) {
+  Delivered delivered(2'048);
+  for (std::size_t i = 0; i < 2 * 1'023; i += 2) {
+    delivered.world.ack(delivered.bob, delivered.ids[i]);
+  }
+  EXPECT_TRUE(delivered.world.commits.empty());
+  delivered.world.ack(delivered.bob, delivered.ids[2 * 1'023]);
+  EXPECT_EQ(delivered.world.commits.size(), 1U);
+  delivered.world.commit();
+  EXPECT_EQ(delivered.world.pending("bob"), 1'024U);
+}
+
 TEST(Acknowledge, WhatIsAcknowledgedAndNotYetSavedIsNotSentAgain) {
   Delivered delivered(3);
   delivered.world.ack_up_to(delivered.bob, 2);
