@@ -62,6 +62,7 @@ Outcome World::run() {
     auditor_.finish();
   }
   counts_.add(Count::kLostMail, auditor_.ledger().lost_count());
+  counts_.add(Count::kGapNotices, auditor_.ledger().gap_notices());
   for (const auto& client : clients_) trace_.remark(client->describe());
   return {auditor_.violation(), trace_.hash(), steps_, hub_.events(), counts_};
 }
