@@ -111,6 +111,10 @@ void log_recovery(const Recovered& recovered) {
   for (const std::string& path : found.quarantined) {
     spdlog::error("quarantined path={} reason=damaged", path);
   }
+  for (const Sequence& base : recovered.start.chain_breaks) {
+    spdlog::error("chain_break block={} reason=\"not written after the block before it\"",
+                  base.value);
+  }
   for (const Gap& gap : recovered.start.gaps) {
     spdlog::error("gap first={} last={} reason=damaged", gap.first.value, gap.last.value);
   }

@@ -55,6 +55,8 @@ Result<Recovered> recover_state(JournalStore& store) {
   recovered.start.last_sequence = found.last_sequence;
   recovered.start.id_time_ceiling_ns = found.id_time_ceiling_ns;
   recovered.start.gaps = found.gaps;
+  recovered.start.checkpointed = found.applied;
+  recovered.start.chain_breaks = found.chain_breaks;
   merge_gaps(recovered.start.gaps, missing_segments(recovered.state, found.segments));
   // A gap that an earlier start has recorded is settled already.
   std::erase_if(recovered.start.gaps,

@@ -259,7 +259,7 @@ Result<std::shared_ptr<Segment>> Recovery::open_or_salvage(Sequence first) {
 
 Status Recovery::salvage(Sequence first) {
   segments_.close(first);
-  auto aside = salvage_segment(context_, paths_, first, expected_end(first));
+  auto aside = salvage_segment(context_, paths_, first, expected_end(first), known_last());
   if (!aside) return aside.error();
   summary_.quarantined.push_back(*aside);
   segments_.measure(first);

@@ -115,13 +115,14 @@ Status copy_sound_entries(const Segment& from, Segment& to, Sequence first,
 }
 
 Result<std::vector<Gap>> find_gaps(const Segment& segment, Sequence first,
-                                   std::optional<Sequence> last) {
+                                   std::optional<Sequence> last, Sequence known_last) {
   std::vector<Gap> gaps;
   Sequence expected = first;
   SegmentReader reader = segment.reader();
   reader.seek(first);
   // Nothing at all is left of the newest segment: how much it held, nobody knows, but not nothing.
-  if (!reader.valid() && !last) last = first;
+  // What is known to be lost is one row: a later start that begins behind its end finds all of it.
+  if (!reader.valid() && !last) last = std::max(first, known_last);
   for (; reader.valid(); reader.next()) {
     const auto entry = reader.entry();
     if (!entry) return entry.error();
@@ -160,9 +161,9 @@ Status take_from_copy(const DatabaseContext& context, const std::string& copy, S
 }
 
 Status rebuild(const DatabaseContext& context, const std::string& copy, Segment& target,
-               Sequence first, std::optional<Sequence> last) {
+               Sequence first, std::optional<Sequence> last, Sequence known_last) {
   if (Status taken = take_from_copy(context, copy, target, first, last); !taken) return taken;
-  auto gaps = find_gaps(target, first, last);
+  auto gaps = find_gaps(target, first, last, known_last);
   if (!gaps) return gaps.error();
   for (const Gap& gap : *gaps) {
     if (Status noted = target.put_gap(gap); !noted) return noted;
@@ -173,7 +174,8 @@ Status rebuild(const DatabaseContext& context, const std::string& copy, Segment&
 }  // namespace
 
 Result<std::string> salvage_segment(const DatabaseContext& context, const DataPaths& paths,
-                                    Sequence first, std::optional<Sequence> last) {
+                                    Sequence first, std::optional<Sequence> last,
+                                    Sequence known_last) {
   JournalEnv& env = context.env;
   const std::string original = paths.segment(first);
   const std::string copy = original + std::string(kSalvageSuffix);
@@ -184,7 +186,8 @@ Result<std::string> salvage_segment(const DatabaseContext& context, const DataPa
   {
     auto target = Segment::create(context, rebuilt);
     if (!target) return target.error();
-    if (Status done = rebuild(context, copy, **target, first, last); !done) return done.error();
+    Status done = rebuild(context, copy, **target, first, last, known_last);
+    if (!done) return done.error();
   }
   // From here on the replacement is whole: finish_interrupted() completes the exchange.
   auto aside = quarantine(env, original);

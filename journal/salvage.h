@@ -14,11 +14,13 @@ namespace capstan {
 /// Works on a copy until the replacement is complete and durable; a crash at any point loses
 /// nothing.
 ///
-/// `last`: where the segment ought to end; empty for the newest, where nobody knows.
+/// `last`: where the segment ought to end; empty for the newest, where nobody knows more than that
+/// the journal went on up to `known_last` at least.
 /// The path of the original. Errors: kIo. kUnsupportedVersion: a block is sound, but newer than us.
 [[nodiscard]] Result<std::string> salvage_segment(const DatabaseContext& context,
                                                   const DataPaths& paths, Sequence first,
-                                                  std::optional<Sequence> last);
+                                                  std::optional<Sequence> last,
+                                                  Sequence known_last = {});
 
 /// Finishes or undoes what a crash interrupted: replacements, working copies, destructions.
 [[nodiscard]] Status finish_interrupted(JournalEnv& env, const DataPaths& paths);

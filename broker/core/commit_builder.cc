@@ -18,7 +18,9 @@ Block& CommitBuilder::add_record(std::size_t record_bytes, std::uint64_t wall_ns
   }
   Block& block = *blocks_.back();
   ++block.record_count;
-  block.time_last_ns = wall_ns;
+  // The wall clock may step back within a block.
+  block.time_first_ns = std::min(block.time_first_ns, wall_ns);
+  block.time_last_ns = std::max(block.time_last_ns, wall_ns);
   bytes_ += record_bytes;
   ++next_;
   return block;

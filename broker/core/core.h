@@ -160,6 +160,7 @@ struct Counters {
   std::uint64_t expired = 0;
   std::uint64_t nacked = 0;
   std::uint64_t dead = 0;
+  std::uint64_t lost = 0;
   std::uint64_t deduplicated = 0;
   std::uint64_t refused_sends = 0;
   std::uint64_t refused_identity = 0;

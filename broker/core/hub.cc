@@ -135,7 +135,13 @@ Hub::Hub(const HubConfig& config, State state, const HubStart& start, const Time
     if (segment_state == SegmentState::kDropping) effects.push_back(DropSegment{first});
   }
   add_record(core, StartRecord{start.boot, time.wall_ns});
-  for (const Gap& gap : start.gaps) record_gap(core, gap);
+  for (const Sequence& base : start.chain_breaks) {
+    core.audit("chain_break", "block=" + std::to_string(base.value));
+  }
+  for (const Gap& gap : start.gaps) {
+    const bool folded = gap.last <= start.checkpointed;
+    record_gap(core, gap, folded ? LostRecords::kFolded : LostRecords::kUnseen);
+  }
   impl_->finish_turn();
 }
 

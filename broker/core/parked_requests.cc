@@ -14,6 +14,11 @@ Error not_on_disk(Sequence record) {
           "record " + std::to_string(record.value) + " does not stand on disk any more"};
 }
 
+Error lost_with_disk(Sequence record) {
+  return {ErrorCode::kDamaged,
+          "record " + std::to_string(record.value) + " was lost with a damaged part of the disk"};
+}
+
 Result<ParamMap> resume(Core& core, const ParkedRequest& parked, const Block& block) {
   RecordReader reader(block);
   while (const auto record = reader.next()) {
@@ -33,6 +38,7 @@ Result<ParamMap> resume(Core& core, const ParkedRequest& parked, const ReadDone&
 
 Answer with_record(Core& core, ParkedRequest parked, Sequence block) {
   if (parked.record > core.committed) return not_on_disk(parked.record);
+  if (is_lost(core, parked.record)) return lost_with_disk(parked.record);
   if (const SharedBlock resident = core.cache.find(block)) return resume(core, parked, *resident);
   if (core.parked.size() >= kParkedRequestsMax) {
     return Error{ErrorCode::kUnavailable, "too many requests wait for the disk; ask again"};

@@ -132,17 +132,4 @@ void take_disk_space(Core& core, const DiskSpace& disk) {
                          " free_bytes=" + std::to_string(disk.free_bytes));
 }
 
-void record_gap(Core& core, const Gap& gap) {
-  // Two reads can meet the same loss.
-  if (core.state.gaps().count(gap) == 0) {
-    add_record(core, gap);
-    core.audit("gap", "first=" + std::to_string(gap.first.value) +
-                          " last=" + std::to_string(gap.last.value));
-  }
-  std::vector<SettledRecord> settled = core.state.settled_by_gap(gap);
-  std::sort(settled.begin(), settled.end(),
-            [](const SettledRecord& a, const SettledRecord& b) { return a.channel < b.channel; });
-  for (const SettledRecord& record : settled) add_record(core, record);
-}
-
 }  // namespace capstan

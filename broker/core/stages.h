@@ -108,7 +108,21 @@ void expire(Core& core);
 void forget_expiry(Core& core, Inbox& inbox);
 void take_expiry_read(Core& core, AgentId agent, Sequence base, const ReadDone& done);
 
+// gap.cc
+/// Whether the fold had the lost records before they were lost.
+enum class LostRecords : std::uint8_t {
+  kFolded,  ///< The index knows whose mail stood there.
+  kUnseen,  ///< Some or all of them nobody has read since they were written.
+};
+/// Records lost sequences, settles the mail that stood there, and tells the agents concerned; all
+/// in one commit.
+void record_gap(Core& core, const Gap& gap, LostRecords records = LostRecords::kFolded);
+/// A gap has this record: it will never be read again.
+[[nodiscard]] bool is_lost(const Core& core, Sequence record);
+
 // notice.cc
+/// Mail from the hub to an agent, whatever room there is.
+void post_notice(Core& core, AgentId to, std::string_view event, const ParamMap& data);
 /// Tells a sender what became of its envelopes, by mail from the hub. PROTOCOL.md §6.14.
 void notify_sender(Core& core, AgentId sender, const ChannelId& channel, std::string_view event,
                    const std::vector<EnvelopeId>& ids, const std::string& reason);
@@ -172,8 +186,6 @@ void begin_commit(Core& core);
 void checkpoint_if_due(Core& core);
 void take_checkpoint_done(Core& core, const CheckpointDone& done);
 void take_segment_dropped(Core& core, const SegmentDropped& dropped);
-/// Records lost sequences and settles the mail that stood there.
-void record_gap(Core& core, const Gap& gap);
 
 template <typename Record>
 void add_record(Core& core, const Record& record) {

@@ -26,6 +26,7 @@ Answer status(Core& core, Connection&, const Request&, const ParamMap&) {
       .set("expired", counters.expired)
       .set("nacked", counters.nacked)
       .set("dead", counters.dead)
+      .set("lost", counters.lost)
       .set("deduplicated", counters.deduplicated)
       .set("refused_sends", counters.refused_sends)
       .set("refused_frames", counters.refused_frames)
@@ -35,6 +36,7 @@ Answer status(Core& core, Connection&, const Request&, const ParamMap&) {
       .set("last_sequence", core.committed.value)
       .set("segments", std::uint64_t{core.state.segments().size()})
       .set("gaps", std::uint64_t{core.state.gaps().size()})
+      .set("chain_breaks", std::uint64_t{core.start.chain_breaks.size()})
       .set("journal_bytes", core.gauges.journal_bytes)
       .set("disk_free_bytes", disk.free_bytes)
       .set("disk_state", std::string(disk_state_text(disk.state)));

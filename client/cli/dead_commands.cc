@@ -35,25 +35,34 @@ void print_letters(const std::vector<ParamMap>& letters) {
     // Its name may be another one's by now: the id says whose letters these are.
     const std::string agent = removed ? to_hex(letter.bytes("agent_id").value_or(ByteBuffer()))
                                       : letter.text("agent").value_or("");
-    table.add({std::to_string(letter.number("record").value_or(0)), agent,
-               letter.text("sender").value_or(""),
-               utc_time(letter.number("died_at_ns").value_or(0)),
-               std::to_string(letter.number("attempts").value_or(0)),
-               std::to_string(letter.number("bytes").value_or(0)),
-               to_hex(letter.bytes("envelope_id").value_or(ByteBuffer())),
-               printable(letter.text("reason").value_or(""))});
+    table.add(
+        {std::to_string(letter.number("record").value_or(0)), agent,
+         letter.text("sender").value_or(""), utc_time(letter.number("died_at_ns").value_or(0)),
+         std::to_string(letter.number("attempts").value_or(0)),
+         // Of the envelope itself nothing is left then.
+         letter.flag("lost").value_or(false) ? "lost"
+                                             : std::to_string(letter.number("bytes").value_or(0)),
+         to_hex(letter.bytes("envelope_id").value_or(ByteBuffer())),
+         printable(letter.text("reason").value_or(""))});
   }
   table.print(std::cout);
 }
 
-/// The letters that the command names, all of them in the end.
+/// The letters that the command names; of all of them, those whose copy is still there.
 Result<std::vector<std::uint64_t>> chosen_records(HubClient& client,
                                                   const DeadLetterOptions& options) {
   if (!options.all) return options.records;
   const auto letters = list_letters(client, options.name);
   if (!letters) return letters.error();
   std::vector<std::uint64_t> records;
-  for (const ParamMap& letter : *letters) records.push_back(letter.number("record").value_or(0));
+  for (const ParamMap& letter : *letters) {
+    const std::uint64_t record = letter.number("record").value_or(0);
+    if (letter.flag("lost").value_or(false)) {
+      std::cerr << "capstan: letter " << record << " is lost with a damaged part of the disk\n";
+    } else {
+      records.push_back(record);
+    }
+  }
   return records;
 }
 

@@ -32,9 +32,9 @@ nlohmann::json to_json(const Delivery& delivery, const Envelope& envelope,
       {"sender_id", envelope.sender_id.hex()},     {"event_type", envelope.event_type},
       {"created_at_ns", envelope.created_at_ns},   {"position", delivery.position.value},
       {"redelivered", delivery.attempt > 1}};
-  if (text) {
-    row["text"] = *text;
-  } else {
+  if (text) row["text"] = *text;
+  // A notice of the hub says more than its text.
+  if (!text || envelope.sender_id.is_zero()) {
     row["event_data_hex"] = to_hex(envelope.event_data);
   }
   return row;
@@ -42,7 +42,8 @@ nlohmann::json to_json(const Delivery& delivery, const Envelope& envelope,
 
 void append_line(std::string& out, const Delivery& delivery, bool json) {
   const auto text = delivery.text();
-  if (!json && text) {
+  const bool from_hub = stamped_sender(delivery.bytes).is_zero();
+  if (!json && text && !from_hub) {
     append_escaped(out, *text);
     out += '\n';
     return;
@@ -52,6 +53,10 @@ void append_line(std::string& out, const Delivery& delivery, bool json) {
   if (json) {
     out += to_json(delivery, *envelope, text)
                .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  } else if (text) {
+    out += '(' + envelope->event_type + ": ";
+    append_escaped(out, *text);
+    out += ')';
   } else {
     out += '(' + envelope->event_type + ", " + std::to_string(envelope->event_data.size()) +
            " bytes; --json shows them)";

@@ -91,6 +91,9 @@ void compare(const Truth& truth, Life& life) {
   for (const auto& [number, sequence] : truth.sequences) {
     if (number <= truth.acknowledged || heard.contains(number)) continue;
     ASSERT_TRUE(holds(gaps, sequence)) << number << " is lost in silence";
+    const std::set<Gap> told(life.gap_notices.begin(), life.gap_notices.end());
+    ASSERT_EQ(told.size(), life.gap_notices.size()) << "a gap is told twice";
+    ASSERT_TRUE(holds(told, sequence)) << "nobody tells bob that " << number << " is lost";
   }
 }
 

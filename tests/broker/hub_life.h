@@ -12,6 +12,7 @@
 
 #include "capstan/codec/compact.h"
 #include "capstan/codec/envelope.h"
+#include "capstan/codec/params.h"
 #include "memory_env.h"
 #include "recovery.h"
 
@@ -82,6 +83,7 @@ class Life {
   std::vector<std::uint64_t> receive() {
     heard.clear();
     mail.clear();
+    gap_notices.clear();
     say(kBob, Attach{1, 1, "bob", AttachMode::kReceive, {}, 1'000'000, 1 << 30, 0, 1});
     return heard;
   }
@@ -109,6 +111,7 @@ class Life {
   std::map<std::string, std::string> rows_found;
   std::vector<std::uint64_t> heard;
   std::vector<std::pair<EnvelopeId, std::string>> mail;  ///< The same, whole.
+  std::vector<Gap> gap_notices;                          ///< What bob is told of beside it.
   std::uint64_t accepted = 0;
   bool drops_are_left_undone = false;
   std::size_t drops = 0;
@@ -162,6 +165,13 @@ class Life {
       if (const auto notify = decode_notify(*frame)) {
         const auto envelope = decode_envelope(notify->envelope);
         ASSERT_TRUE(envelope.ok());
+        if (envelope->event_type == "capstan.gap") {
+          const auto data = decode_params(envelope->event_data);
+          ASSERT_TRUE(data.ok());
+          gap_notices.push_back({Sequence{data->number("first_sequence").value_or(0)},
+                                 Sequence{data->number("last_sequence").value_or(0)}});
+          continue;
+        }
         mail.emplace_back(envelope->envelope_id, *decode_text_event(envelope->event_data));
         heard.push_back(std::stoull(mail.back().second));
       }

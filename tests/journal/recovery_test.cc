@@ -240,6 +240,20 @@ TEST(RecoveryDamage, ARuinedNewestSegmentIsAGapUpToTheWitness) {
   EXPECT_EQ(world.summary.gaps, (Gaps{gap(21, 40)}));
 }
 
+TEST(RecoveryDamage, ARuinedNewestSegmentBelowTheCheckpointIsOneLossAtEveryStart) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.checkpoint(40, {{"a", "1"}});
+  world.stop();
+  ruin(world, "/data/journal/00000000000000000021/");
+  for (int start = 0; start < 2; ++start) {
+    world.start();
+    EXPECT_EQ(world.summary.gaps, (Gaps{gap(21, 40)}));
+  }
+}
+
 TEST(RecoveryDamage, ARuinedNewestSegmentWithoutWitnessIsNotPassedOverInSilence) {
   World world;
   world.start();

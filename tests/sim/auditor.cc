@@ -129,6 +129,14 @@ bool Auditor::at_rest() const {
   return true;
 }
 
+std::uint64_t Auditor::waiting() const {
+  std::uint64_t waiting = 0;
+  for (const auto& [channel, box] : ledger_.boxes()) {
+    waiting += box.mail.size() - box.settled_count;
+  }
+  return waiting;
+}
+
 std::string Auditor::unrest() const {
   std::string text = std::to_string(open_posts_) + " posts are unanswered";
   for (const auto& [name, agent] : ledger_.agents()) {

@@ -72,6 +72,8 @@ class Auditor {
   /// Everything posted is answered, and all durable mail is settled.
   [[nodiscard]] bool at_rest() const;
   [[nodiscard]] std::string unrest() const;
+  /// Envelopes in all mailboxes.
+  [[nodiscard]] std::uint64_t waiting() const;
 
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 

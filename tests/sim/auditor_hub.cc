@@ -17,6 +17,8 @@ void Auditor::take_blocks(std::span<const SharedBlock> blocks) {
     counts_.add(Count::kFailed, ledger_.failures() - failures);
     for (const auto& [channel, position] : ledger_.fresh()) check_fresh(channel, position);
   }
+  // A commit or several whole ones: what a gap costs is told in the commit that records it.
+  if (std::string untold = ledger_.untold(); !untold.empty()) violated("WAL: " + untold);
 }
 
 void Auditor::check_settled(const ChannelId& channel, const Stored& stored,

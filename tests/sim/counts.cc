@@ -51,6 +51,7 @@ constexpr std::array kEntries{
     Entry{Count::kDamagedReads, "reads that met a bad block"},
     Entry{Count::kGaps, "gaps recorded"},
     Entry{Count::kLostMail, "envelopes settled by a gap"},
+    Entry{Count::kGapNotices, "agents told of a gap"},
     Entry{Count::kWallSteps, "wall clock steps"},
     Entry{Count::kCommits, "commits"},
     Entry{Count::kTwoInFlight, "commits sent while another was in flight"},

@@ -50,6 +50,7 @@ enum class Count : std::uint8_t {
   kDamagedReads,
   kGaps,
   kLostMail,
+  kGapNotices,
   kWallSteps,
   kCommits,
   kTwoInFlight,

@@ -67,17 +67,21 @@ void Disk::rot() {
   if (!common_.plan.rots || !rot_random_.one_in(2)) return;
   const Ledger& ledger = common_.auditor.ledger();
   std::vector<Sequence> waiting;
+  std::vector<Sequence> dead;
   for (const auto& [channel, box] : ledger.boxes()) {
     for (const Stored& stored : box.mail) {
       if (!stored.settled) waiting.push_back(stored.id.sequence());
     }
   }
   for (const auto& [agent, letters] : ledger.letters()) {
-    waiting.insert(waiting.end(), letters.begin(), letters.end());
+    dead.insert(dead.end(), letters.begin(), letters.end());
   }
-  if (waiting.empty()) return;
-  const auto pick = static_cast<std::size_t>(rot_random_.below(waiting.size()));
-  const std::vector<Gap> damaged = rot_.damage(env_, rot_random_, waiting[pick]);
+  // Letters are few beside the mail: by their number alone they would hardly ever be hit.
+  const bool hits_letter = !dead.empty() && (waiting.empty() || rot_random_.one_in(2));
+  const std::vector<Sequence>& among = hits_letter ? dead : waiting;
+  if (among.empty()) return;
+  const auto pick = static_cast<std::size_t>(rot_random_.below(among.size()));
+  const std::vector<Gap> damaged = rot_.damage(env_, rot_random_, among[pick]);
   common_.counts.add(Count::kRotten, damaged.size());
   for (const Gap& block : damaged) {
     common_.trace.note("rot", {block.first.value, block.last.value});

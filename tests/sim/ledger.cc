@@ -4,6 +4,7 @@
 
 #include "capstan/base/clock.h"
 #include "capstan/codec/envelope.h"
+#include "capstan/codec/params.h"
 #include "capstan/core/state.h"
 #include "trace.h"
 
@@ -116,7 +117,10 @@ std::string Ledger::take_envelope(const RecordView& record) {
   const std::pair place{view->channel_id(), stored->position};
   by_sequence_.emplace(record.sequence.value, place);
   fresh_.push_back(place);
-  if (mail.from_hub) return stored->epoch == 0 ? "" : "a notice has a number";
+  if (mail.from_hub) {
+    if (stored->epoch != 0) return "a notice has a number";
+    return view->event_type() == "capstan.gap" ? take_gap_notice(*view) : "";
+  }
   if (std::string wrong = take_key(*view, id); !wrong.empty()) return wrong;
   return take_number({view->sender_id(), stored->epoch}, stored->number, id);
 }
@@ -174,7 +178,9 @@ std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall
   const bool by_gap = record.why == SettledWhy::kGap;
   for (const Interval& interval : record.intervals) {
     if (by_gap) {
+      const std::uint64_t before = lost_count_;
       if (std::string wrong = take_settled_by_gap(*box, interval); !wrong.empty()) return wrong;
+      if (lost_count_ > before) owed_[record.channel] += lost_count_ - before;
       continue;
     }
     for (std::uint64_t p = interval.first.value; p <= interval.last.value; ++p) {
@@ -226,7 +232,9 @@ std::string Ledger::take_gap(const Gap& gap) {
     return "a gap that is not what the disk has damaged: " + std::to_string(gap.first.value) +
            " to " + std::to_string(gap.last.value);
   }
+  if (!owed_.empty()) return "a gap is recorded before the one before it is told of";
   gaps_.insert(gap);
+  last_gap_ = gap;
   for (auto& [channel, box] : boxes_) {
     for (std::uint64_t n = gap.first.value; n <= gap.last.value; ++n) {
       Stored passed;
@@ -238,6 +246,27 @@ std::string Ledger::take_gap(const Gap& gap) {
     raise_floor(box);
   }
   return {};
+}
+
+/// Of a gap above the checkpoint nobody would know whose mail it held; no block turns bad there.
+std::string Ledger::take_gap_notice(const EnvelopeView& notice) {
+  const auto owed = owed_.find(notice.channel_id());
+  if (owed == owed_.end()) return "an agent is told of a gap that cost it nothing, or again";
+  const auto data = decode_params(notice.event_data());
+  if (!data || data->number("first_sequence") != last_gap_->first.value ||
+      data->number("last_sequence") != last_gap_->last.value ||
+      data->number("envelopes") != owed->second || data->flag("may_be_more") != false) {
+    return "a notice tells of another gap than the one that was recorded";
+  }
+  owed_.erase(owed);
+  ++gap_notices_;
+  return {};
+}
+
+std::string Ledger::untold() const {
+  if (owed_.empty()) return {};
+  return "nobody tells mailbox " + owed_.begin()->first.hex() + " of the " +
+         std::to_string(owed_.begin()->second) + " envelopes that it lost";
 }
 
 bool Ledger::is_rotten(const Gap& range) const {

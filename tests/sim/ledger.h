@@ -62,6 +62,9 @@ class Ledger {
   [[nodiscard]] bool is_exact(const Gap& range) const;
   /// A gap in the WAL has this record: nobody waits for it any more.
   [[nodiscard]] bool is_in_gap(Sequence sequence) const;
+  /// Who lost mail by the gaps of the last take()s, and is not told yet; empty when everybody is.
+  [[nodiscard]] std::string untold() const;
+  [[nodiscard]] std::uint64_t gap_notices() const { return gap_notices_; }
   /// Envelopes that gaps have settled.
   [[nodiscard]] std::uint64_t lost_count() const { return lost_count_; }
   [[nodiscard]] bool any_rotten() const { return !rotten_.empty(); }
@@ -94,6 +97,7 @@ class Ledger {
   [[nodiscard]] Stored* find_mail(const ChannelId& channel, Position position);
   [[nodiscard]] std::string take_settled_by_gap(Box& box, const Interval& interval);
   [[nodiscard]] std::string take_gap(const Gap& gap);
+  [[nodiscard]] std::string take_gap_notice(const EnvelopeView& notice);
   [[nodiscard]] std::string take_number(const ProducerId& producer, std::uint64_t number,
                                         const EnvelopeId& id);
 
@@ -101,6 +105,9 @@ class Ledger {
   EnvelopeId last_id_;
   std::map<Sequence, Sequence> rotten_;  // First and last of each damaged block.
   std::set<Gap> gaps_;
+  std::optional<Gap> last_gap_;
+  std::map<ChannelId, std::uint64_t> owed_;  // Envelopes lost by `last_gap_`; nobody is told yet.
+  std::uint64_t gap_notices_ = 0;
   std::uint64_t lost_count_ = 0;
   std::map<std::string, AgentRecord> agents_;
   std::map<ChannelId, Box> boxes_;

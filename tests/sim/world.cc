@@ -6,7 +6,8 @@ namespace capstan::sim {
 
 namespace {
 
-/// Virtual time that a healed world may take to come to rest.
+/// Virtual time that a healed world may take to come to rest: so much, and a round trip for each
+/// envelope that waits, because a receiver may have credit for one at a time.
 constexpr std::uint64_t kRestNsMax = 600 * kNsPerSecond;
 constexpr std::uint64_t kRestStepsMax = 2'000'000;
 
@@ -61,6 +62,7 @@ Outcome World::run() {
     auditor_.finish();
   }
   counts_.add(Count::kLostMail, auditor_.ledger().lost_count());
+  counts_.add(Count::kGapNotices, auditor_.ledger().gap_notices());
   for (const auto& client : clients_) trace_.remark(client->describe());
   return {auditor_.violation(), trace_.hash(), steps_, hub_.events(), counts_};
 }
@@ -73,7 +75,8 @@ bool World::step() {
 }
 
 bool World::run_until_rest() {
-  const std::uint64_t deadline_ns = schedule_.now_ns() + kRestNsMax;
+  const std::uint64_t round_trips_ns = auditor_.waiting() * 2 * plan_.link_delay_ns;
+  const std::uint64_t deadline_ns = schedule_.now_ns() + kRestNsMax + round_trips_ns;
   const std::uint64_t deadline_steps = steps_ + kRestStepsMax;
   while (!hub_.up() || !auditor_.at_rest()) {
     if (schedule_.now_ns() > deadline_ns || steps_ > deadline_steps) {

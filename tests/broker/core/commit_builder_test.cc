@@ -38,6 +38,15 @@ TEST(CommitBuilder, BlocksHoldConsecutiveSequencesWithinTheirLimit) {
   EXPECT_EQ(builder.next(), Sequence{110});
 }
 
+TEST(CommitBuilder, TheTimesOfABlockCoverItsRecordsAlsoWhenTheClockStepsBack) {
+  CommitBuilder builder(Sequence{1});
+  for (const std::uint64_t wall_ns : {500U, 900U, 200U, 300U}) add(builder, 10, wall_ns);
+  const auto blocks = builder.take();
+  ASSERT_EQ(blocks.size(), 1U);
+  EXPECT_EQ(blocks[0]->time_first_ns, 200U);
+  EXPECT_EQ(blocks[0]->time_last_ns, 900U);
+}
+
 TEST(CommitBuilder, ABlockIsFilledToTheLastByte) {
   CommitBuilder builder(Sequence{1});
   add(builder, kBlockBytesMax - 100);

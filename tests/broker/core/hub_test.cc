@@ -60,6 +60,15 @@ TEST(Hub, ARestartKeepsAgentsMailAndSettlements) {
   EXPECT_EQ(again.take_texts(), (Texts{"3", "4"}));
 }
 
+TEST(Hub, BreaksOfTheChainAreAuditedAndCounted) {
+  World world;
+  EXPECT_EQ(world.counter("chain_breaks"), 0U);
+  world.chain_breaks_at_start = {Sequence{3}, Sequence{9}};
+  world.restart();
+  EXPECT_TRUE(world.audited("chain_break"));
+  EXPECT_EQ(world.counter("chain_breaks"), 2U);
+}
+
 TEST(Hub, WhatWasNotDurableIsGoneAfterARestartAndWasNotAccepted) {
   World world;
   Peer& alice = world.connect("alice");

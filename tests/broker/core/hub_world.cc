@@ -99,6 +99,8 @@ void World::start(State state) {
   start.last_sequence = last_sequence_;
   start.id_time_ceiling_ns = durable.empty() ? 0 : durable.back().id_time_ceiling_ns;
   start.gaps = gaps_at_start;
+  start.checkpointed = checkpointed_at_start;
+  start.chain_breaks = chain_breaks_at_start;
   Effects effects;
   hub_ = std::make_unique<Hub>(config, std::move(state), start, now, effects);
   take(effects);

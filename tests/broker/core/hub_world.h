@@ -188,6 +188,8 @@ class World {
   HubConfig config;
   Time now{1'000 * kNsPerSecond, 1'700'000'000 * kNsPerSecond};
   std::vector<Gap> gaps_at_start;
+  Sequence checkpointed_at_start;
+  std::vector<Sequence> chain_breaks_at_start;
 
   // What the hub asked for and nobody has answered yet.
   std::deque<Commit> commits;

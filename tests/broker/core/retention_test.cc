@@ -300,28 +300,5 @@ TEST(Retention, AFailedDropIsAuditedAndFinishedAtTheNextStart) {
   EXPECT_EQ(traffic.world.drops, dropping);
 }
 
-// ---- Gaps ----
-
-TEST(Retention, AGapThatAStartFoundIsRecordedAndItsMailIsSettled) {
-  World world;
-  Peer& alice = world.connect("alice");
-  world.attach(alice, "alice", posting());
-  for (std::uint64_t n = 1; n <= 3; ++n) {
-    world.send(alice, n, "bob", std::to_string(n));
-    world.commit();
-  }
-  const MailRun lost = world.mailbox("bob").lanes[1][1];
-  world.gaps_at_start = {{lost.block, lost.block.plus(lost.span - 1)}};
-  world.restart();
-  EXPECT_EQ(world.count_records(RecordType::kGap), 1U);
-  EXPECT_TRUE(world.audited("gap"));
-  EXPECT_EQ(world.pending("bob"), 2U);
-  Peer& bob = world.connect("bob");
-  world.attach(bob, "bob", receiving());
-  world.settle_all();
-  EXPECT_EQ(bob.take_texts(), (std::vector<std::string>{"1", "3"}));
-  EXPECT_TRUE(same_rows(world.recovered(), world.state()));
-}
-
 }  // namespace
 }  // namespace capstan

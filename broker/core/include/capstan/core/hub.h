@@ -39,7 +39,10 @@ struct HubStart {
   std::uint64_t id_time_ceiling_ns = 0;
   std::uint64_t open_segment_bytes = 0;  ///< Of the newest segment on disk.
   std::vector<Gap> gaps;                 ///< Found by this recovery; recorded by the first commit.
-  std::string version;                   ///< Of the program, for `status`.
+  Sequence checkpointed;                 ///< What was lost above it, the state has never seen.
+  /// Sound blocks that were not written after the block before them; bases.
+  std::vector<Sequence> chain_breaks;
+  std::string version;  ///< Of the program, for `status`.
 };
 
 /// Place: owned by the core thread. Not thread-safe.

@@ -20,8 +20,8 @@ struct Block {
   Sequence base;                    ///< Sequence of the first record.
   std::uint32_t record_count = 0;   ///< At least 1.
   bool snapshot_begins = false;     ///< The first record begins a full snapshot of the state.
-  std::uint64_t time_first_ns = 0;  ///< Wall time of the oldest record.
-  std::uint64_t time_last_ns = 0;   ///< Wall time of the newest record.
+  std::uint64_t time_first_ns = 0;  ///< Earliest wall time of a record.
+  std::uint64_t time_last_ns = 0;   ///< Latest one: the clock may step back.
   ByteBuffer records;               ///< Encoded by codec/record.h.
 
   [[nodiscard]] Sequence last() const { return base.plus(record_count - 1); }
