@@ -98,6 +98,7 @@ HubConfig hub_config(const Config& config) {
   hub.window_bytes = config.send.window_bytes;
   hub.commit_budget_bytes = config.send.commit_budget_bytes;
   hub.resident_blocks_bytes = config.memory.resident_blocks_bytes;
+  hub.index_bytes_max = config.memory.index_bytes_max;
   hub.segment_bytes_max = config.journal.segment_bytes_max;
   hub.checkpoint_interval_ms = config.journal.checkpoint_interval_ms;
   return hub;

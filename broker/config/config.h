@@ -54,6 +54,7 @@ struct Config {
 
   struct Memory {
     std::uint64_t resident_blocks_bytes = 0;
+    std::uint64_t index_bytes_max = 0;
     bool operator==(const Memory&) const = default;
   } memory;
 

@@ -72,6 +72,11 @@ constexpr Option kOptions[] = {
     {"memory", "resident_blocks_bytes", kBytesUnit, Reload::kAtRestart,
      NumberOption{64 * kMiB, kMiB, 64 * kGiB, CAPSTAN_FIELD(memory.resident_blocks_bytes)},
      "Recent envelopes kept in memory, so that agents that keep up cause no reads."},
+    {"memory", "index_bytes_max", kBytesUnit, Reload::kAtRestart,
+     NumberOption{256 * kMiB, kMiB, 64 * kGiB, CAPSTAN_FIELD(memory.index_bytes_max)},
+     "What may say where waiting mail stands, some 5 bytes for each envelope of a backlog for many "
+     "agents. Beyond it, sends to inboxes with a long backlog are refused with inbox_full until "
+     "mail is acknowledged."},
 
     {"log", "level", "", Reload::kOnReload, LevelOption{LogLevel::kInfo, CAPSTAN_FIELD(log.level)},
      "What is logged: this level and those after it."},

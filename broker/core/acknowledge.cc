@@ -9,7 +9,7 @@ namespace {
 
 /// From the oldest on, before the index of ids is asked.
 constexpr std::size_t kInFlightSearched = 16;
-/// Stretches of one inbox that wait for a commit. Each delivery looks through them.
+/// Stretches of one inbox that wait for a commit: their record stays far below a block.
 constexpr std::size_t kUnsavedStretchesMax = 1'024;
 
 void note_unsaved(Core& core, Inbox& inbox, const InFlight& delivery) {
@@ -18,12 +18,8 @@ void note_unsaved(Core& core, Inbox& inbox, const InFlight& delivery) {
     if (core.oldest_unsaved_ns == 0) core.oldest_unsaved_ns = core.now.monotonic_ns;
   }
   inbox.unsaved_bytes += delivery.bytes;
-  if (!inbox.unsaved.empty() && inbox.unsaved.back().last.plus(1) == delivery.position) {
-    inbox.unsaved.back().last = delivery.position;
-  } else {
-    inbox.unsaved.push_back({delivery.position, delivery.position});
-  }
-  if (inbox.unsaved.size() >= kUnsavedStretchesMax) settle_acknowledged(core);
+  inbox.unsaved.add(delivery.position.value, delivery.position.value);
+  if (inbox.unsaved.intervals() >= kUnsavedStretchesMax) settle_acknowledged(core);
 }
 
 void settle(Core& core, Session& session, InFlight& delivery) {
@@ -136,7 +132,7 @@ void settle_acknowledged(Core& core) {
     record.agent = inbox->agent;
     record.channel = mailbox_of(inbox->agent);
     record.bytes = std::exchange(inbox->unsaved_bytes, 0);
-    record.intervals.swap(inbox->unsaved);
+    record.intervals = intervals_of(std::exchange(inbox->unsaved, {}));
     add_record(core, record);
     core.building.settled_floors.emplace_back(inbox, Position{inbox->mailbox->settled.floor()});
   }

@@ -41,6 +41,11 @@ std::optional<std::pair<ErrorCode, std::string>> check_place(const Core& core,
   if (core.disk && core.disk->state == DiskState::kFull) {
     return {{ErrorCode::kDiskFull, "the hub's disk is nearly full; send again later"}};
   }
+  if (core.index_is_full(mailbox)) {
+    return {{ErrorCode::kInboxFull,
+             "the hub's index of waiting mail is full, and much waits for the receiver; send again "
+             "later"}};
+  }
   if (!core.has_room(mailbox, bytes)) {
     return {{ErrorCode::kInboxFull, "the receiver's inbox is full; send again later"}};
   }

@@ -31,10 +31,8 @@ std::optional<Sequence> oldest_block(const Mailbox& mailbox) {
 std::vector<Interval> positions_in(const Mailbox& mailbox, Sequence block) {
   std::vector<Interval> positions;
   for (const MailRuns& lane : mailbox.lanes) {
-    for (const MailRun& run : lane) {
-      if (run.block > block) break;
-      if (run.block == block) positions.push_back({run.first, run.last()});
-    }
+    const auto run = lane.from(block);
+    if (run != lane.end() && run->block == block) positions.push_back({run->first, run->last()});
   }
   return positions;
 }

@@ -114,7 +114,9 @@ void emit_commit(Core& core) {
   done.number = core.next_commit;
   done.bytes = core.builder.bytes();
   done.last = core.state.applied();
-  done.blocks = core.builder.take();
+  const auto snapshot_blocks = static_cast<std::ptrdiff_t>(core.builder.snapshot_blocks());
+  std::vector<SharedBlock> blocks = core.builder.take();
+  done.blocks.assign(blocks.begin() + snapshot_blocks, blocks.end());
   const bool opens_segment = std::exchange(core.opens_segment, false);
   core.open_segment_bytes += done.bytes;
   core.bytes_since_snapshot += done.bytes;
@@ -122,7 +124,7 @@ void emit_commit(Core& core) {
   ++core.next_commit;
   ++core.counters.commits;
   core.effects->push_back(
-      WriteCommit{Commit{done.number, core.id_clock_ns, opens_segment, done.blocks}});
+      WriteCommit{Commit{done.number, core.id_clock_ns, opens_segment, std::move(blocks)}});
   core.in_flight.push_back(std::move(core.building));
   core.building = {};
 }

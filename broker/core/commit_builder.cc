@@ -6,7 +6,8 @@
 namespace capstan {
 
 Block& CommitBuilder::add_record(std::size_t record_bytes, std::uint64_t wall_ns) {
-  if (blocks_.empty() || blocks_.back()->records.size() + record_bytes > kBlockBytesMax) {
+  if (blocks_.size() == snapshot_blocks_ ||
+      blocks_.back()->records.size() + record_bytes > kBlockBytesMax) {
     auto block = std::make_shared<Block>();
     block->base = next_;
     block->time_first_ns = wall_ns;
@@ -29,6 +30,7 @@ Block& CommitBuilder::add_record(std::size_t record_bytes, std::uint64_t wall_ns
 std::vector<SharedBlock> CommitBuilder::take() {
   std::vector<SharedBlock> blocks(blocks_.begin(), blocks_.end());
   blocks_.clear();
+  snapshot_blocks_ = 0;
   bytes_ = 0;
   return blocks;
 }

@@ -25,6 +25,12 @@ class CommitBuilder {
   /// The next record begins a snapshot at the head of a segment. Only while empty().
   void begin_snapshot() { snapshot_begins_ = true; }
 
+  /// The snapshot is over. What follows begins a block: no mail stands among the rows.
+  void end_snapshot() { snapshot_blocks_ = blocks_.size(); }
+
+  /// So many blocks at the beginning hold a snapshot that has ended, and nothing else.
+  [[nodiscard]] std::size_t snapshot_blocks() const { return snapshot_blocks_; }
+
   /// The blocks; the builder is empty afterwards.
   [[nodiscard]] std::vector<SharedBlock> take();
 
@@ -32,6 +38,7 @@ class CommitBuilder {
   Sequence next_;
   std::uint64_t bytes_ = 0;
   bool snapshot_begins_ = false;
+  std::size_t snapshot_blocks_ = 0;
   std::vector<std::shared_ptr<Block>> blocks_;
 };
 

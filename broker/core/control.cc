@@ -65,10 +65,7 @@ void set_start(const Core& core, Session& session, const Since& since) {
   }
   for (std::size_t i = 0; i < kPriorityCount; ++i) {
     const MailRuns& runs = session.inbox->mailbox->lanes[i];
-    auto after = std::upper_bound(
-        runs.begin(), runs.end(), session.after,
-        [](Sequence sequence, const MailRun& run) { return sequence < run.block; });
-    if (after != runs.begin()) --after;
+    const auto after = runs.reaching(session.after);
     if (after != runs.end()) session.lanes[i].next = after->first;
   }
 }

@@ -68,7 +68,13 @@ Session* Core::find_receiver(AgentId agent) {
 
 bool Core::has_room(const Mailbox& mailbox, std::uint64_t bytes) const {
   return mailbox.pending() < config.inbox_envelopes_max &&
-         mailbox.pending_bytes + bytes <= config.inbox_bytes_max;
+         mailbox.pending_bytes + bytes <= config.inbox_bytes_max && !index_is_full(mailbox);
+}
+
+bool Core::index_is_full(const Mailbox& mailbox) const {
+  return state.index_bytes() >= config.index_bytes_max &&
+         std::any_of(mailbox.lanes.begin(), mailbox.lanes.end(),
+                     [](const MailRuns& lane) { return lane.is_long(); });
 }
 
 BodyWriter& Core::output(Connection& connection) {

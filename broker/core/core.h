@@ -136,7 +136,7 @@ struct Inbox {
   Session* receiver = nullptr;
   /// By priority: the highest position ever sent to a receiver by this process.
   std::array<Position, kPriorityCount> delivered_up_to;
-  std::vector<Interval> unsaved;  ///< Acknowledged, not yet in a commit.
+  PositionSet unsaved;  ///< Acknowledged, not yet in a commit.
   std::uint64_t unsaved_bytes = 0;
   std::optional<LostDelivery> lost;
   /// Failed deliveries that wait for their time (monotonic ns) or for a receiver.
@@ -181,7 +181,7 @@ struct CommitConsequences {
   CommitNumber number;
   Sequence last;
   std::uint64_t bytes = 0;
-  std::vector<SharedBlock> blocks;
+  std::vector<SharedBlock> blocks;  ///< Without those of a snapshot.
   std::vector<AcceptRun> accepts;
   std::vector<std::pair<ConnectionId, BodyWriter>> replies;
   std::unordered_set<AgentId> touched;
@@ -318,6 +318,9 @@ struct Core {
 
   /// Whether an inbox takes so many bytes more.
   [[nodiscard]] bool has_room(const Mailbox& mailbox, std::uint64_t bytes) const;
+  /// The block index is as large as it may become, and a part of it is this mailbox's: more mail
+  /// would add to it. Who has little waiting is never refused for others' backlogs.
+  [[nodiscard]] bool index_is_full(const Mailbox& mailbox) const;
 
   /// The writer of what leaves for this connection at the end of the turn.
   BodyWriter& output(Connection& connection);

@@ -185,7 +185,7 @@ Outcome deliver_session(Core& core, Session& session, std::uint64_t& turn_bytes)
     }
     if (has_only_retries(session)) break;
     const auto [lane, run] = next_run(core, session);
-    if (run == nullptr) break;
+    if (!run) break;
     // The block that the cursor stands in is held by it: not read again for each credit.
     const SharedBlock& current = session.lanes[lane].block;
     const bool held = current != nullptr && current->base == run->block;
@@ -245,10 +245,7 @@ void take_read_error(Core& core, Session* session, const PendingRead& read, cons
 }  // namespace
 
 bool is_settled(const Inbox& inbox, Position position) {
-  if (inbox.mailbox->settled.contains(position.value)) return true;
-  return std::any_of(inbox.unsaved.begin(), inbox.unsaved.end(), [&](const Interval& interval) {
-    return interval.first <= position && position <= interval.last;
-  });
+  return inbox.mailbox->settled.contains(position.value) || inbox.unsaved.contains(position.value);
 }
 
 bool reads_are_full(const Core& core) {

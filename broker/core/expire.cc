@@ -101,9 +101,7 @@ std::uint64_t find_work(const Core& core, Inbox& inbox) {
 bool holds_waiting(const Inbox& inbox, Sequence base) {
   const auto& lanes = inbox.mailbox->lanes;
   return std::any_of(lanes.begin(), lanes.end(), [&](const MailRuns& lane) {
-    const auto run = std::lower_bound(
-        lane.begin(), lane.end(), base,
-        [](const MailRun& candidate, Sequence wanted) { return candidate.block < wanted; });
+    const auto run = lane.from(base);
     return run != lane.end() && run->block == base && !is_settled(*inbox.mailbox, *run);
   });
 }

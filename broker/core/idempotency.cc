@@ -126,9 +126,9 @@ void IdempotencyKeys::take_dirty(std::vector<StateRow>& puts, std::vector<std::s
   deleted_.clear();
 }
 
-void IdempotencyKeys::append_rows(std::vector<StateRow>& rows) const {
+void IdempotencyKeys::for_each_row(const RowSink& take) const {
   for (const auto& [sender, keys] : senders_) {
-    for (const Group& group : keys.groups) rows.push_back(row(sender, group));
+    for (const Group& group : keys.groups) take(row(sender, group));
   }
 }
 

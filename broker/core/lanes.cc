@@ -1,33 +1,28 @@
 #include "lanes.h"
 
-#include <algorithm>
-
 #include "capstan/codec/envelope.h"
 
 namespace capstan {
 
-MailRuns::const_iterator first_run(const Session& session, std::size_t lane) {
-  const MailRuns& runs = session.inbox->mailbox->lanes[lane];
-  return std::lower_bound(
-      runs.begin(), runs.end(), session.lanes[lane].next,
-      [](const MailRun& run, Position position) { return run.last() < position; });
+MailRuns::Iterator first_run(const Session& session, std::size_t lane) {
+  return session.inbox->mailbox->lanes[lane].from(session.lanes[lane].next);
 }
 
 NextRun next_run(const Core& core, const Session& session) {
   for (std::size_t lane = kPriorityCount; lane-- > 0;) {
+    if (session.inbox->mailbox->lanes[lane].empty()) continue;
     const auto at = first_run(session, lane);
     if (at == session.inbox->mailbox->lanes[lane].end() || at->block > core.committed) continue;
-    return {lane, &*at};
+    return {lane, *at};
   }
   return {};
 }
 
-const MailRun* find_run(const Inbox& inbox, Priority priority, Position position) {
+std::optional<MailRun> find_run(const Inbox& inbox, Priority priority, Position position) {
   const MailRuns& runs = inbox.mailbox->lanes[static_cast<std::size_t>(priority)];
-  const auto at =
-      std::lower_bound(runs.begin(), runs.end(), position,
-                       [](const MailRun& run, Position wanted) { return run.last() < wanted; });
-  return at != runs.end() && at->first <= position ? &*at : nullptr;
+  const auto at = runs.from(position);
+  if (at == runs.end() || at->first > position) return std::nullopt;
+  return *at;
 }
 
 std::optional<std::pair<Sequence, EnvelopeRecord>> next_in_block(Session& session, std::size_t lane,

@@ -10,17 +10,18 @@
 namespace capstan {
 
 /// The run that holds the lane's next position or, when that was settled, the first above it.
-[[nodiscard]] MailRuns::const_iterator first_run(const Session& session, std::size_t lane);
+[[nodiscard]] MailRuns::Iterator first_run(const Session& session, std::size_t lane);
 
 /// The next durable run of the most urgent lane that has one.
 struct NextRun {
   std::size_t lane = 0;
-  const MailRun* run = nullptr;
+  std::optional<MailRun> run;
 };
 [[nodiscard]] NextRun next_run(const Core& core, const Session& session);
 
-/// The run that holds `position`; null when there is none.
-[[nodiscard]] const MailRun* find_run(const Inbox& inbox, Priority priority, Position position);
+/// The run that holds `position`, if there is one.
+[[nodiscard]] std::optional<MailRun> find_run(const Inbox& inbox, Priority priority,
+                                              Position position);
 
 /// The next envelope of the lane in the block that its scan stands in, up to `run_last`; the lane
 /// is past it then.

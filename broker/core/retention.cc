@@ -18,17 +18,17 @@ bool snapshot_is_due(const Core& core) {
 }
 
 void add_snapshot(Core& core) {
-  const std::vector<StateRow> rows = core.state.all_rows();
   core.builder.begin_snapshot();
   ByteBuffer marker;
   encode_marker_record(RecordType::kSnapshotBegin, marker);
   add_encoded_record(core, marker);
-  for (const StateRow& row : rows) {
+  core.state.for_each_row([&](const StateRow& row) {
     add_record(core, SnapshotRow{as_bytes(row.key), as_bytes(row.value)});
-  }
+  });
   marker.clear();
   encode_marker_record(RecordType::kSnapshotEnd, marker);
   add_encoded_record(core, marker);
+  core.builder.end_snapshot();
   core.snapshot_bytes = core.builder.bytes();
   core.bytes_since_snapshot = 0;
 }

@@ -145,7 +145,7 @@ std::optional<Position> next_retry(Core& core, Session& session) {
       // Ahead of what the lane has come to, it waits for its place; unless nothing else may go.
       if (position >= session.lanes[lane].next && !has_only_retries(session)) break;
       if (inbox.mailbox->retries.count(position) != 0 && !is_settled(inbox, position) &&
-          find_run(inbox, static_cast<Priority>(lane), position) != nullptr) {
+          find_run(inbox, static_cast<Priority>(lane), position)) {
         return position;
       }
       ready.erase(ready.begin());

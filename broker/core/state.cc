@@ -24,6 +24,15 @@ bool is_settled(const Mailbox& mailbox, const MailRun& run) {
   return mailbox.settled.contains_all(run.first.value, run.last().value);
 }
 
+std::vector<Interval> intervals_of(const PositionSet& set) {
+  std::vector<Interval> intervals;
+  if (set.floor() != 0) intervals.push_back({Position{1}, Position{set.floor()}});
+  for (const PositionSet::Span& span : set.spans()) {
+    intervals.push_back({Position{span.first}, Position{span.last}});
+  }
+  return intervals;
+}
+
 std::uint32_t expiry_of(std::uint64_t created_at_ns, std::optional<std::uint32_t> ttl_seconds) {
   if (!ttl_seconds) return 0;
   const std::uint64_t second = (created_at_ns + kNsPerSecond - 1) / kNsPerSecond + *ttl_seconds;
@@ -148,7 +157,7 @@ void State::apply_envelope(Mailbox& mailbox, const EnvelopeRecord& record,
       run.expires_s = stored.expires_s;
     }
   } else {
-    lane.push_back({stored.block, record.position, 1, stored.expires_s});
+    add_run(lane, {stored.block, record.position, 1, stored.expires_s});
   }
   if (last_dirty_mailbox_ != stored.channel) {
     last_dirty_mailbox_ = stored.channel;
@@ -177,17 +186,26 @@ Status State::apply_settled(const SettledRecord& record) {
   return {};
 }
 
+void State::add_run(MailRuns& lane, const MailRun& run) {
+  index_bytes_ -= lane.bytes();
+  lane.push_back(run);
+  index_bytes_ += lane.bytes();
+}
+
 void State::forget_settled_runs(ChannelId channel, Mailbox& mailbox) {
   const auto saved = saved_runs_.find(channel);
   for (std::size_t i = 0; i < kPriorityCount; ++i) {
     MailRuns& lane = mailbox.lanes[i];
+    index_bytes_ -= lane.bytes();
     while (!lane.empty() && is_settled(mailbox, lane.front())) lane.pop_front();
+    index_bytes_ += lane.bytes();
     if (saved == saved_runs_.end()) continue;
     auto& rows = saved->second[i].rows;
-    while (!rows.empty() && (lane.empty() || rows.front().second < lane.front().first)) {
-      deleted_keys_.push_back(runs_key(channel, i, rows.front().first));
-      rows.pop_front();
+    auto kept = rows.begin();
+    for (; kept != rows.end() && (lane.empty() || kept->second < lane.front().first); ++kept) {
+      deleted_keys_.push_back(runs_key(channel, i, kept->first));
     }
+    rows.erase(rows.begin(), kept);
   }
 }
 
@@ -308,17 +326,13 @@ std::vector<SettledRecord> State::settled_by_gap(const Gap& gap) const {
   for (const auto& [channel, mailbox] : mailboxes_) {
     PositionSet lost;
     for (const MailRuns& lane : mailbox.lanes) {
-      for (const MailRun& run : lane) {
-        if (run.block < gap.first || run.block > gap.last) continue;
-        lost.add(run.first.value, run.last().value);
+      for (auto run = lane.from(gap.first); run != lane.end() && run->block <= gap.last; ++run) {
+        lost.add(run->first.value, run->last().value);
       }
     }
-    if (lost.count() == 0) continue;
+    if (lost.empty()) continue;
     SettledRecord record;
-    if (lost.floor() != 0) record.intervals.push_back({Position{1}, Position{lost.floor()}});
-    for (const PositionSet::Span& span : lost.spans()) {
-      record.intervals.push_back({Position{span.first}, Position{span.last}});
-    }
+    record.intervals = intervals_of(lost);
     record.agent = owner_of_mailbox(channel);
     record.channel = channel;
     record.why = SettledWhy::kGap;

@@ -44,6 +44,7 @@ void State::forget_mailbox(ChannelId channel) {
   dirty_mailboxes_.erase(channel);
   if (last_dirty_mailbox_ == channel) last_dirty_mailbox_ = {};
   deleted_keys_.push_back(mailbox_key(channel));
+  for (const MailRuns& lane : mailbox.lanes) index_bytes_ -= lane.bytes();
   mailboxes_.erase(channel);
 }
 

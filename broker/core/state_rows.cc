@@ -38,8 +38,9 @@ std::string id_key(char kind, const AnyId& id) {
 
 void append_positions(ByteBuffer& to, const PositionSet& set) {
   append_u64_le(to, set.floor());
-  append_u32_le(to, static_cast<std::uint32_t>(set.spans().size()));
-  for (const PositionSet::Span& span : set.spans()) {
+  const std::vector<PositionSet::Span> spans = set.spans();
+  append_u32_le(to, static_cast<std::uint32_t>(spans.size()));
+  for (const PositionSet::Span& span : spans) {
     append_u64_le(to, span.first);
     append_u64_le(to, span.last);
   }
@@ -54,7 +55,7 @@ PositionSet take_positions(Cursor& in) {
     const std::uint64_t first = in.u64_le();
     spans.push_back({first, in.u64_le()});
   }
-  return {floor, std::move(spans)};
+  return {floor, spans};
 }
 
 std::string agent_value(const AgentRecord& agent) {
@@ -222,21 +223,29 @@ std::string State::producer_key(const ProducerId& id) {
 
 namespace {
 
-/// Rows for the runs from `from` on; calls `row(first, last, value)` for each.
+/// Rows for the runs from `at` on; calls `row(first, last, value)` for each.
 template <typename Row>
-void split_runs(const MailRuns& runs, std::size_t from, Row row) {
-  while (from < runs.size()) {
-    const std::size_t count = std::min(runs.size() - from, kRunsPerRowMax);
+void split_runs(const MailRuns& runs, MailRuns::Iterator at, Row row) {
+  while (at != runs.end()) {
+    const Position first = at->first;
     ByteBuffer value;
-    for (std::size_t i = from; i < from + count; ++i) {
-      append_u64_le(value, runs[i].block.value);
-      append_u64_le(value, runs[i].first.value);
-      append_u32_le(value, runs[i].span);
-      append_u32_le(value, runs[i].expires_s);
+    MailRun last;
+    for (std::size_t i = 0; i < kRunsPerRowMax && at != runs.end(); ++i, ++at) {
+      append_run(value, last, *at);
+      last = *at;
     }
-    row(runs[from].first, runs[from + count - 1].last(), text(value));
-    from += count;
+    row(first, last.last(), text(value));
   }
+}
+
+/// The keys of a hash table in the order of their bytes.
+template <typename Table>
+auto sorted_keys(const Table& table) {
+  std::vector<typename Table::key_type> keys;
+  keys.reserve(table.size());
+  for (const auto& entry : table) keys.push_back(entry.first);
+  std::sort(keys.begin(), keys.end());
+  return keys;
 }
 
 }  // namespace
@@ -290,22 +299,17 @@ Status State::load_row(Bytes key, Bytes value) {
       if (!name.ok() || priority >= kPriorityCount) return damaged;
       Mailbox& mailbox = mailboxes_[channel];
       MailRuns& lane = mailbox.lanes[priority];
-      Position last;
+      MailRun run;
       while (in.ok() && !in.at_end()) {
-        MailRun run;
-        run.block = Sequence{in.u64_le()};
-        run.first = Position{in.u64_le()};
-        run.span = in.u32_le();
-        run.expires_s = in.u32_le();
+        run = take_run(in, run);
         if (!in.ok() || run.span == 0) return damaged;
-        last = run.last();
         // 'M' sorts before 'R': what is settled is known, and not kept at the front.
-        if (!lane.empty() || !is_settled(mailbox, run)) lane.push_back(run);
+        if (!lane.empty() || !is_settled(mailbox, run)) add_run(lane, run);
       }
-      if (!in.ok()) return damaged;
+      if (!in.ok() || run.span == 0) return damaged;
       SavedRuns& saved = saved_runs_[channel][priority];
-      saved.rows.emplace_back(first, last);
-      saved.saved_up_to = last;
+      saved.rows.emplace_back(first, run.last());
+      saved.saved_up_to = run.last();
       return {};
     }
     case 'P': {
@@ -367,11 +371,8 @@ void State::mark_all_dirty() {
 
 void State::save_new_runs(ChannelId channel, std::size_t lane, const MailRuns& runs,
                           SavedRuns& saved, Checkpoint& checkpoint) {
-  const auto unsaved =
-      std::upper_bound(runs.begin(), runs.end(), saved.saved_up_to,
-                       [](Position position, const MailRun& run) { return position < run.first; });
-  const auto from = static_cast<std::size_t>(unsaved - runs.begin());
-  split_runs(runs, from, [&](Position first, Position last, std::string value) {
+  const MailRuns::Iterator unsaved = runs.from(saved.saved_up_to.plus(1));
+  split_runs(runs, unsaved, [&](Position first, Position last, std::string value) {
     checkpoint.puts.push_back({runs_key(channel, lane, first), std::move(value)});
     saved.rows.emplace_back(first, last);
     saved.saved_up_to = last;
@@ -433,42 +434,45 @@ Checkpoint State::take_dirty_rows() {
   return checkpoint;
 }
 
-std::vector<StateRow> State::all_rows() const {
-  std::vector<StateRow> rows;
-  for (const auto& [id, agent] : agents_) rows.push_back({agent_key(id), agent_value(agent)});
-  for (const auto& [id, retired] : retired_) {
-    rows.push_back({retired_key(id), retired_value(retired)});
+void State::for_each_row(const RowSink& take) const {
+  const std::vector<ChannelId> channels = sorted_keys(mailboxes_);
+  for (const AgentId& id : sorted_keys(agents_)) take({agent_key(id), agent_value(agents_.at(id))});
+  for (const auto& [agent, letters] : dead_) {
+    for (const DeadLetter& letter : letters) {
+      take({dead_key(agent, letter.record), dead_value(letter)});
+    }
   }
-  for (const auto& [channel, mailbox] : mailboxes_) {
-    rows.push_back({mailbox_key(channel), mailbox_value(mailbox)});
+  for (const Gap& gap : gaps_) take({gap_key(gap.first), gap_value(gap)});
+  idempotency_keys_.for_each_row(take);
+  for (const ChannelId& channel : channels) {
+    take({mailbox_key(channel), mailbox_value(mailboxes_.at(channel))});
   }
-  for (const auto& entry : mailboxes_) {
+  for (const ProducerId& id : sorted_keys(producers_)) {
+    take({producer_key(id), producer_value(producers_.at(id))});
+  }
+  for (const ChannelId& channel : channels) {
+    const Mailbox& mailbox = mailboxes_.at(channel);
     for (std::size_t i = 0; i < kPriorityCount; ++i) {
-      split_runs(entry.second.lanes[i], 0, [&](Position first, Position, std::string value) {
-        rows.push_back({runs_key(entry.first, i, first), std::move(value)});
+      const MailRuns& runs = mailbox.lanes[i];
+      split_runs(runs, runs.begin(), [&](Position first, Position, std::string value) {
+        take({runs_key(channel, i, first), std::move(value)});
       });
     }
   }
-  for (const auto& [channel, mailbox] : mailboxes_) {
-    for (const auto& [position, retry] : mailbox.retries) {
-      rows.push_back({retry_key(channel, position), retry_value(retry)});
-    }
-  }
-  for (const auto& [agent, letters] : dead_) {
-    for (const DeadLetter& letter : letters) {
-      rows.push_back({dead_key(agent, letter.record), dead_value(letter)});
-    }
-  }
-  idempotency_keys_.append_rows(rows);
-  for (const auto& [id, producer] : producers_) {
-    rows.push_back({producer_key(id), producer_value(producer)});
-  }
   for (const auto& [first, state] : segments_) {
-    rows.push_back({segment_key(first), std::string(1, static_cast<char>(state))});
+    take({segment_key(first), std::string(1, static_cast<char>(state))});
   }
-  for (const Gap& gap : gaps_) rows.push_back({gap_key(gap.first), gap_value(gap)});
-  std::sort(rows.begin(), rows.end(),
-            [](const StateRow& a, const StateRow& b) { return a.key < b.key; });
+  for (const ChannelId& channel : channels) {
+    for (const auto& [position, retry] : mailboxes_.at(channel).retries) {
+      take({retry_key(channel, position), retry_value(retry)});
+    }
+  }
+  for (const auto& [id, retired] : retired_) take({retired_key(id), retired_value(retired)});
+}
+
+std::vector<StateRow> State::all_rows() const {
+  std::vector<StateRow> rows;
+  for_each_row([&](const StateRow& row) { rows.push_back(row); });
   return rows;
 }
 

@@ -37,6 +37,7 @@ Answer status(Core& core, Connection&, const Request&, const ParamMap&) {
       .set("segments", std::uint64_t{core.state.segments().size()})
       .set("gaps", std::uint64_t{core.state.gaps().size()})
       .set("chain_breaks", std::uint64_t{core.start.chain_breaks.size()})
+      .set("index_bytes", core.state.index_bytes())
       .set("journal_bytes", core.gauges.journal_bytes)
       .set("disk_free_bytes", disk.free_bytes)
       .set("disk_state", std::string(disk_state_text(disk.state)));

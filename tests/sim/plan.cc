@@ -30,6 +30,8 @@ HubConfig make_hub_config(Random& random, bool large) {
   // Room for one envelope at least: a larger one would wait for ever.
   hub.inbox_bytes_max = random.one_in(3) ? by_size(random, 128 * 1024, 512 * 1024) : 1U << 30;
   hub.resident_blocks_bytes = by_size(random, 4 * 1024, 256 * 1024);
+  // Where their count hardly bounds the inboxes, the index of what waits does.
+  if (hub.inbox_envelopes_max == 100'000) hub.index_bytes_max = hub.resident_blocks_bytes / 4;
   hub.segment_bytes_max = by_size(random, 16 * 1024, 128 * 1024);
   hub.checkpoint_interval_ms = by_size(random, 50, 1600);
   return hub;

@@ -196,6 +196,7 @@ TEST(Config, TheDefaultsAreThoseOfTheDesign) {
   EXPECT_EQ(config.send.window_bytes, 4'194'304U);
   EXPECT_EQ(config.send.commit_budget_bytes, 67'108'864U);
   EXPECT_EQ(config.memory.resident_blocks_bytes, 67'108'864U);
+  EXPECT_EQ(config.memory.index_bytes_max, 268'435'456U);
   EXPECT_EQ(config.log.level, LogLevel::kInfo);
 }
 

@@ -21,7 +21,8 @@ Binding posting_from(std::uint64_t first_number, std::uint64_t epoch = 7) {
 
 /// alice has attached and posts; bob's inbox holds `inbox_max`.
 struct Poster {
-  explicit Poster(std::uint64_t inbox_max = 1'000'000) : world(config_of(inbox_max)) {
+  explicit Poster(std::uint64_t inbox_max = 1'000'000) : Poster(config_of(inbox_max)) {}
+  explicit Poster(const HubConfig& config) : world(config) {
     world.attach(alice, "alice", posting());
   }
   static HubConfig config_of(std::uint64_t inbox_max) {
@@ -143,6 +144,29 @@ TEST(Admit, AFullInboxRefusesByBytes) {
   world.send(alice, 2, "bob", std::string(600, 'x'));
   world.commit();
   EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kInboxFull});
+}
+
+TEST(Admit, AFullIndexRefusesMailToLongInboxesUntilMailIsSettled) {
+  HubConfig config = core_test::quiet_config();
+  config.index_bytes_max = 1000;
+  Poster poster(config);
+  std::uint64_t number = 0;
+  // A commit each, and so a run each.
+  while (poster.world.state().index_bytes() < config.index_bytes_max ||
+         !poster.world.mailbox("bob").lanes[1].is_long()) {
+    poster.send(++number);
+    ASSERT_TRUE(poster.alice.take_errors().empty());
+    ASSERT_LT(number, 1000U);
+  }
+  poster.send(++number);
+  EXPECT_EQ(poster.alice.take_errors(), Errors{ErrorCode::kInboxFull});
+  EXPECT_EQ(poster.world.pending("bob"), number - 1);
+  poster.send(number + 1, "carol");
+  EXPECT_TRUE(poster.alice.take_errors().empty()) << "little waits for her";
+  poster.empty_bobs_inbox();
+  EXPECT_EQ(poster.world.pending("bob"), 0U);
+  poster.send(number);
+  EXPECT_TRUE(poster.alice.take_errors().empty());
 }
 
 TEST(Admit, AFullDiskRefusesSendsAndNothingElseUntilThereIsRoom) {

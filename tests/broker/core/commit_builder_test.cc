@@ -79,6 +79,22 @@ TEST(CommitBuilder, TakeEmptiesItAndSequencesGoOn) {
   EXPECT_EQ(builder.take().front()->base, Sequence{3});
 }
 
+TEST(CommitBuilder, WhatFollowsASnapshotBeginsABlock) {
+  CommitBuilder builder(Sequence{1});
+  builder.begin_snapshot();
+  add(builder, 10);
+  add(builder, kBlockBytesMax);
+  EXPECT_EQ(builder.snapshot_blocks(), 0U) << "it has not ended";
+  builder.end_snapshot();
+  EXPECT_EQ(builder.snapshot_blocks(), 2U);
+  add(builder, 10);
+  add(builder, 10);
+  const auto blocks = builder.take();
+  ASSERT_EQ(blocks.size(), 3U);
+  EXPECT_EQ(blocks[2]->record_count, 2U);
+  EXPECT_EQ(builder.snapshot_blocks(), 0U);
+}
+
 TEST(CommitBuilder, OnlyTheFirstBlockOfASnapshotIsMarked) {
   CommitBuilder builder(Sequence{1});
   builder.begin_snapshot();

@@ -286,7 +286,7 @@ TEST(Deliver, AnAnswerThatComesTooLateForItsReceiverHarmsNobody) {
   Peer& first = world.connect("bob");
   Binding late = receiving();
   late.since = {Since::Kind::kAfter,
-                EnvelopeId::make(0, 0, world.mailbox("bob").lanes[1][7].block)};
+                EnvelopeId::make(0, 0, std::next(world.mailbox("bob").lanes[1].begin(), 7)->block)};
   world.attach(first, "bob", late);
   ASSERT_EQ(world.reads.size(), 1U);
   Peer& second = world.connect("bob");
@@ -310,7 +310,7 @@ TEST(Deliver, AnAnswerForAReceiverThatLeftIsForgotten) {
 TEST(Deliver, ADamagedBlockIsAGapAndOnlyThatBlock) {
   World world(no_cache());
   post(world, 8);
-  const Sequence damaged = world.mailbox("bob").lanes[1][2].block;
+  const Sequence damaged = std::next(world.mailbox("bob").lanes[1].begin(), 2)->block;
   Peer& bob = world.connect("bob");
   world.attach(bob, "bob", receiving());
   // A read that holds the damaged block fails as a whole.

@@ -31,7 +31,9 @@ struct Loss {
 
   /// The block with bob's envelope at this place, from 1.
   [[nodiscard]] Gap block(std::size_t place) const {
-    const Sequence base = world.mailbox("bob").lanes[1][place - 1].block;
+    const Sequence base =
+        std::next(world.mailbox("bob").lanes[1].begin(), static_cast<std::ptrdiff_t>(place - 1))
+            ->block;
     return {base, world.disk.at(base)->last()};
   }
 

@@ -84,7 +84,7 @@ TEST(IdempotencyKeys, RowsMakeTheSameKeys) {
     EXPECT_TRUE(loaded.load(agent(1), serial++, as_bytes(entry.second)));
   }
   std::vector<StateRow> again;
-  loaded.append_rows(again);
+  loaded.for_each_row([&](const StateRow& row) { again.push_back(row); });
   ASSERT_EQ(again.size(), rows.size());
   for (const StateRow& row : again) EXPECT_EQ(rows.at(row.key), row.value);
   EXPECT_EQ(loaded.find(agent(1), key("7"), kStart), id_at(kStart, 8));

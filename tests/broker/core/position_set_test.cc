@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "capstan/base/random.h"
@@ -38,6 +39,7 @@ TEST(PositionSet, IsTheSameSetAsTheOracleAfterEveryRandomAdd) {
       }
       ASSERT_EQ(PositionSet(set.floor(), set.spans()), set);
       ASSERT_EQ(PositionSet(set.floor(), set.spans()).count(), set.count());
+      ASSERT_EQ(set.intervals(), set.spans().size() + (set.floor() > 0 ? 1 : 0));
     }
   }
 }
@@ -87,6 +89,81 @@ TEST(PositionSet, TheLargestNumberIsOneOfMany) {
   EXPECT_EQ(set.floor(), 2U);
   EXPECT_EQ(set.highest(), UINT64_MAX);
   EXPECT_EQ(set.count(), 5U);
+}
+
+// ---- Many intervals ----
+
+/// Every second number of 2 … 2 × `count`.
+std::vector<std::uint64_t> even_numbers(std::uint64_t count) {
+  std::vector<std::uint64_t> numbers;
+  for (std::uint64_t n = 1; n <= count; ++n) numbers.push_back(2 * n);
+  return numbers;
+}
+
+/// What one add moves: a piece or two, and the list of pieces.
+void expect_cheap_adds(const PositionSet& set) {
+  const std::vector<std::size_t> sizes = set.piece_sizes();
+  std::size_t spans = 0;
+  for (const std::size_t size : sizes) {
+    EXPECT_LE(size, PositionSet::kSpansPerPieceMax);
+    spans += size;
+  }
+  EXPECT_LE(sizes.size(), 2 + spans / (PositionSet::kSpansPerPieceMax / 8));
+}
+
+// Goal: urgent mail that is settled among as much that waits costs no more for each than the last.
+// Method: from above, which is the worst order for one array, and from below; then what lies
+// between.
+TEST(PositionSet, AnAddAmongManyIntervalsMovesFewOfThem) {
+  constexpr std::uint64_t kCount = 400'000;
+  for (const bool from_above : {true, false}) {
+    std::vector<std::uint64_t> numbers = even_numbers(kCount);
+    if (from_above) std::reverse(numbers.begin(), numbers.end());
+    PositionSet set;
+    std::size_t added = 0;
+    for (const std::uint64_t n : numbers) {
+      set.add(n, n);
+      if (++added % 50'000 == 0) expect_cheap_adds(set);
+    }
+    EXPECT_EQ(set.count(), kCount);
+    EXPECT_EQ(set.spans().size(), kCount);
+    for (const std::uint64_t n : numbers) {
+      set.add(n - 1, n - 1);
+      if (++added % 50'000 == 0) expect_cheap_adds(set);
+    }
+    EXPECT_EQ(set.floor(), 2 * kCount);
+    EXPECT_TRUE(set.piece_sizes().empty());
+  }
+}
+
+TEST(PositionSet, InRandomOrderManyIntervalsGrowTogether) {
+  constexpr std::uint64_t kCount = 100'000;
+  std::vector<std::uint64_t> numbers;
+  for (std::uint64_t n = 1; n <= kCount; ++n) numbers.push_back(n);
+  Random random(3);
+  for (std::size_t i = numbers.size(); i > 1; --i) {
+    std::swap(numbers[i - 1], numbers[static_cast<std::size_t>(random.below(i))]);
+  }
+  PositionSet set;
+  std::size_t added = 0;
+  for (const std::uint64_t n : numbers) {
+    ASSERT_FALSE(set.contains(n));
+    set.add(n, n);
+    ASSERT_TRUE(set.contains(n));
+    if (++added % 10'000 == 0) expect_cheap_adds(set);
+  }
+  EXPECT_EQ(set.floor(), kCount);
+}
+
+TEST(PositionSet, OneAddTakesUpManyIntervals) {
+  PositionSet set;
+  for (const std::uint64_t n : even_numbers(10'000)) set.add(n, n);
+  set.add(101, 19'899);
+  EXPECT_EQ(set.count(), 10'000U + 9'900U);
+  EXPECT_TRUE(set.contains_all(100, 19'900));
+  EXPECT_FALSE(set.contains(99) || set.contains(19'901));
+  expect_cheap_adds(set);
+  EXPECT_EQ(PositionSet(set.floor(), set.spans()), set);
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ struct HubConfig {
   std::uint32_t max_deliver = 16;  ///< Attempts; then the envelope is a dead letter.
   std::uint32_t ack_wait_ms = 0;   ///< Without a receipt a delivery has failed then; 0: never.
   std::uint64_t resident_blocks_bytes = std::uint64_t{64} << 20;
+  std::uint64_t index_bytes_max = std::uint64_t{256} << 20;    ///< See Core::index_is_full().
   std::uint64_t segment_bytes_max = std::uint64_t{256} << 20;  ///< Then the next commit opens one.
   std::uint64_t checkpoint_interval_ms = 5000;                 ///< When something has changed.
 };

@@ -55,7 +55,8 @@ class IdempotencyKeys {
   [[nodiscard]] bool load(AgentId sender, std::uint64_t serial, Bytes value);
   /// Groups that changed since the last call, and keys of rows that went.
   void take_dirty(std::vector<StateRow>& puts, std::vector<std::string>& deletes);
-  void append_rows(std::vector<StateRow>& rows) const;
+  /// All rows, in the order of keys.
+  void for_each_row(const RowSink& take) const;
   void mark_all_dirty();
   [[nodiscard]] bool dirty() const { return !dirty_.empty() || !deleted_.empty(); }
 

@@ -16,27 +16,18 @@
 #include "capstan/base/result.h"
 #include "capstan/codec/record.h"
 #include "capstan/core/idempotency.h"
+#include "capstan/core/mail_runs.h"
 #include "capstan/core/position_set.h"
 #include "capstan/core/producer.h"
 
 namespace capstan {
 
-/// Envelopes of one mailbox and one priority that stand in one block, somewhere among the positions
-/// first … last(). Those in between that have another priority stand in the same block.
-struct MailRun {
-  Sequence block;  ///< Base sequence.
-  Position first;
-  std::uint32_t span = 0;
-  std::uint32_t expires_s = 0;  ///< Not before this second since 1970; 0: nothing in it expires.
-  [[nodiscard]] Position last() const { return first.plus(span - 1); }
-  bool operator==(const MailRun&) const = default;
-};
-
-using MailRuns = std::deque<MailRun>;
-
 struct Mailbox;
 /// Nothing in the run waits any more, nor does other mail that stands among it.
 [[nodiscard]] bool is_settled(const Mailbox& mailbox, const MailRun& run);
+
+/// All of the set, as a settled record names it.
+[[nodiscard]] std::vector<Interval> intervals_of(const PositionSet& set);
 
 /// A delivery that has failed and is to be tried again.
 struct Retry {
@@ -168,13 +159,18 @@ class State {
   [[nodiscard]] Checkpoint take_dirty_rows();
   [[nodiscard]] bool dirty() const;
 
-  /// Every row, for a snapshot.
+  /// Every row, in the order of keys, for a snapshot: the state is never held twice.
+  void for_each_row(const RowSink& take) const;
+  /// All of them at once, for tests.
   [[nodiscard]] std::vector<StateRow> all_rows() const;
+
+  /// What the block index takes of memory: MailRuns::bytes() of all lanes.
+  [[nodiscard]] std::uint64_t index_bytes() const { return index_bytes_; }
 
  private:
   /// What of a mailbox's block index stands in rows of its own: one row a checkpoint.
   struct SavedRuns {
-    std::deque<std::pair<Position, Position>> rows;  ///< First and last position of each row.
+    std::vector<std::pair<Position, Position>> rows;  ///< First and last position of each row.
     Position saved_up_to;
   };
   using SavedLanes = std::array<SavedRuns, kPriorityCount>;
@@ -192,6 +188,7 @@ class State {
   void forget_retired_if_over(AgentId agent);
   void forget_retries(ChannelId channel, Mailbox& mailbox, const Interval& interval);
   void forget_settled_runs(ChannelId channel, Mailbox& mailbox);
+  void add_run(MailRuns& lane, const MailRun& run);
   Producer& producer(const ProducerId& id);
   Producer& find_or_make_producer(const ProducerId& id);
   void mark_all_dirty();
@@ -223,6 +220,7 @@ class State {
   Sequence applied_;
   Sequence snapshot_;
   bool reading_snapshot_ = false;
+  std::uint64_t index_bytes_ = 0;
 
   std::unordered_map<ChannelId, SavedLanes> saved_runs_;
   std::unordered_set<AgentId> dirty_agents_;

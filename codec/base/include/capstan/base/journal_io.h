@@ -1,6 +1,7 @@
 // What the hub core asks of a journal beside commits, and what a journal answers.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ struct StateRow {
   std::string key;
   std::string value;
 };
+
+/// Takes rows of the state one by one.
+using RowSink = std::function<void(const StateRow&)>;
 
 /// Changed rows of the state as of `applied`: written as a whole or not at all.
 struct Checkpoint {
