@@ -14,6 +14,21 @@ constexpr std::size_t kRefusalsMax = 4096;
 // Above the largest envelope of a hub with every option, far below what a batch's offsets hold.
 constexpr std::size_t kStagedBytesMax = 1U << 30;
 
+/// Whoever holds a delivery holds its owner: a few envelopes must not hold a body part full of
+/// other sessions' mail.
+bool is_mostly(const LinkBody& body, std::span<const Delivered> deliveries) {
+  std::size_t bytes = 0;
+  for (const Delivered& delivered : deliveries) bytes += delivered.envelope.size();
+  return bytes >= body.bytes.size() / 2;
+}
+
+void own_bytes(Delivery& delivery) {
+  const auto copy =
+      std::make_shared<const ByteBuffer>(delivery.bytes.begin(), delivery.bytes.end());
+  delivery.bytes = *copy;
+  delivery.owner = copy;
+}
+
 }  // namespace
 
 Result<std::string> Delivery::text() const {
@@ -168,15 +183,15 @@ bool AgentState::has_delivery() const {
   return next_handed_ < handing_.size() || !arriving_.empty();
 }
 
+void AgentState::take_arriving() {
+  if (next_handed_ < handing_.size()) return;
+  handing_ = std::exchange(arriving_, {});
+  next_handed_ = 0;
+}
+
 Delivery AgentState::next_delivery() {
-  if (next_handed_ == handing_.size()) {
-    handing_ = std::exchange(arriving_, {});
-    handing_bytes_ = std::make_shared<const ByteBuffer>(std::exchange(arriving_bytes_, {}));
-    next_handed_ = 0;
-  }
-  const Arrived& arrived = handing_[next_handed_++];
-  return {arrived.number, arrived.attempt, arrived.position,
-          Bytes(handing_bytes_->data() + arrived.offset, arrived.size), handing_bytes_};
+  take_arriving();
+  return std::move(handing_[next_handed_++]);
 }
 
 Result<std::optional<Delivery>> AgentState::receive(int timeout_ms) {
@@ -193,6 +208,8 @@ Result<std::vector<Delivery>> AgentState::receive_batch(std::size_t max, int tim
   std::vector<Delivery> batch;
   if (!wait(lock, timeout_ms, [&] { return end_ || has_delivery(); })) return batch;
   if (!has_delivery()) return *end_;
+  take_arriving();
+  if (next_handed_ == 0 && handing_.size() <= max) return std::exchange(handing_, {});
   batch.reserve(std::min(max, handing_.size() - next_handed_ + arriving_.size()));
   while (batch.size() < max && has_delivery()) batch.push_back(next_delivery());
   return batch;
@@ -310,12 +327,20 @@ void AgentState::attached(const AgentId& agent) {
   changed_.notify_all();
 }
 
-void AgentState::delivered(const Delivered& delivered) {
+void AgentState::delivered(std::span<const Delivered> deliveries, const LinkBody& body) {
+  const bool shares = is_mostly(body, deliveries);
   const std::lock_guard lock(mutex_);
   const bool first = arriving_.empty();
-  arriving_.push_back({delivered.delivery, delivered.attempt, delivered.position,
-                       arriving_bytes_.size(), delivered.envelope.size()});
-  append(arriving_bytes_, delivered.envelope);
+  if (first) arriving_.reserve(deliveries.size());
+  for (const Delivered& delivered : deliveries) {
+    Delivery& arrived = arriving_.emplace_back(Delivery{
+        delivered.delivery, delivered.attempt, delivered.position, delivered.envelope, {}});
+    if (shares) {
+      arrived.owner = body.owner;
+    } else {
+      own_bytes(arrived);
+    }
+  }
   if (first) changed_.notify_all();
 }
 

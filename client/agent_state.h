@@ -4,11 +4,13 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <unordered_map>
 
 #include "capstan/client/agent_client.h"
 #include "capstan/client/interval_set.h"
+#include "capstan/client/link.h"
 #include "work_queue.h"
 
 namespace capstan {
@@ -63,7 +65,8 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   [[nodiscard]] SessionId session() const;
   [[nodiscard]] Work take_work();
   void attached(const AgentId& agent);
-  void delivered(const Delivered& delivered);
+  /// Not empty, all from `body`.
+  void delivered(std::span<const Delivered> deliveries, const LinkBody& body);
   void accepted(const Accepted& accepted);
   void refused(const Refused& refused);
   void resolved(const std::string& name, const ChannelId& channel);
@@ -71,13 +74,6 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   void ended(const Error& error);
 
  private:
-  struct Arrived {
-    std::uint64_t number = 0;
-    std::uint32_t attempt = 1;
-    Position position;
-    std::size_t offset = 0;
-    std::size_t size = 0;
-  };
   struct Stop {
     std::uint64_t number = 0;
     Error error;
@@ -95,6 +91,7 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   [[nodiscard]] bool wait(Lock& lock, int timeout_ms, const std::function<bool()>& done);
   [[nodiscard]] bool has_delivery() const;
   [[nodiscard]] Delivery next_delivery();
+  void take_arriving();
   void run_callbacks();
   void notice(Notice notice);
   void join_callbacks();
@@ -123,10 +120,8 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   std::uint64_t accepted_count_ = 0;
 
   // Receiving.
-  ByteBuffer arriving_bytes_;
-  std::vector<Arrived> arriving_;
-  std::shared_ptr<const ByteBuffer> handing_bytes_;
-  std::vector<Arrived> handing_;
+  std::vector<Delivery> arriving_;
+  std::vector<Delivery> handing_;  // from next_handed_ on
   std::size_t next_handed_ = 0;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> acknowledged_;
   bool receipts_pending_ = false;

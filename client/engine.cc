@@ -1,6 +1,7 @@
 #include "capstan/client/engine.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "capstan/codec/compact.h"
 #include "session.h"
@@ -190,7 +191,11 @@ void ClientEngine::flush(Time now, Outputs& out) {
     if (requests_unsent_) write_requests();
   }
   row_.take(out.bodies);
-  for (ClientEvent& event : events_) out.events.push_back(std::move(event));
+  if (out.events.empty()) {
+    out.events.swap(events_);
+    return;
+  }
+  std::move(events_.begin(), events_.end(), std::back_inserter(out.events));
   events_.clear();
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -17,6 +18,12 @@ namespace capstan {
 namespace {
 
 constexpr int kIdleMs = 1'000;  // an upper bound for a wait: a lost wake-up would cost no more
+
+bool holds(const LinkBody& body, Bytes envelope) {
+  const std::less_equal<const std::uint8_t*> not_after;
+  return not_after(body.bytes.data(), envelope.data()) &&
+         not_after(envelope.data() + envelope.size(), body.bytes.data() + body.bytes.size());
+}
 
 class IoLoop final : public HubClient {
  public:
@@ -160,13 +167,43 @@ class IoLoop final : public HubClient {
       take_work();
       engine_.tick(now);
       engine_.flush(now, out_);
-      for (const ClientEvent& event : out_.events) std::visit([&](const auto& e) { on(e); }, event);
-      out_.events.clear();
+      hand_on(arrived);
       for (ByteBuffer& body : out_.bodies) unsent_.push_back(std::move(body));
       out_.bodies.clear();
       send();
     }
     link_->disconnect();
+  }
+
+  void hand_on(const std::vector<LinkEvent>& arrived) {
+    auto body = arrived.begin();
+    for (auto at = out_.events.cbegin(); at != out_.events.cend();) {
+      const auto* delivered = std::get_if<Delivered>(&*at);
+      if (delivered == nullptr) {
+        std::visit([&](const auto& event) { on(event); }, *at++);
+        continue;
+      }
+      body = std::find_if(body, arrived.end(), [&](const LinkEvent& each) {
+        const auto* candidate = std::get_if<LinkBody>(&each);
+        return candidate != nullptr && holds(*candidate, delivered->envelope);
+      });
+      at = deliver_stretch(at, std::get<LinkBody>(*body));
+    }
+    out_.events.clear();
+  }
+
+  /// Deliveries of one session that came in one body part reach their agent together.
+  ClientEvents::const_iterator deliver_stretch(ClientEvents::const_iterator at,
+                                               const LinkBody& body) {
+    const SessionId session = std::get<Delivered>(*at).session;
+    stretch_.clear();
+    for (; at != out_.events.cend(); ++at) {
+      const auto* next = std::get_if<Delivered>(&*at);
+      if (next == nullptr || next->session != session || !holds(body, next->envelope)) break;
+      stretch_.push_back(*next);
+    }
+    if (AgentState* agent = find(session)) agent->delivered(stretch_, body);
+    return at;
   }
 
   void connect_when_due() {
@@ -261,9 +298,7 @@ class IoLoop final : public HubClient {
   void on(const Attached& event) {
     if (AgentState* agent = find(event.session)) agent->attached(event.agent);
   }
-  void on(const Delivered& event) {
-    if (AgentState* agent = find(event.session)) agent->delivered(event);
-  }
+  void on(const Delivered&) {}  // deliver_stretch() has them
   void on(const Accepted& event) {
     if (AgentState* agent = find(event.session)) agent->accepted(event);
   }
@@ -321,6 +356,7 @@ class IoLoop final : public HubClient {
   Random random_;
   Backoff backoff_{50 * kNsPerMs, 2 * kNsPerSecond};
   Outputs out_;
+  std::vector<Delivered> stretch_;
   std::deque<ByteBuffer> unsent_;
   std::vector<std::shared_ptr<AgentState>> receipts_unsent_;
   std::unordered_map<SessionId, std::shared_ptr<AgentState>> agents_;

@@ -16,6 +16,19 @@ void begin_record(RecordType type, std::uint8_t priority, std::uint16_t recipien
   append_u16_le(to, recipient_count);
 }
 
+/// What stands in front of every envelope, written at once: as the machine has it is as the disk
+/// has it (cursor.h).
+struct EnvelopeRecordHeader {
+  std::uint32_t payload_bytes;
+  RecordType type;
+  Priority priority;
+  std::uint16_t recipient_count;
+  std::uint64_t position;
+  std::uint64_t epoch;
+  std::uint64_t number;
+};
+static_assert(sizeof(EnvelopeRecordHeader) == kEnvelopeRecordHeaderBytes);
+
 /// Reserves the header, and writes the length once the payload is there.
 class RecordFrame {
  public:
@@ -75,12 +88,15 @@ std::size_t encode_record(const EnvelopeRecord& record, ByteBuffer& to) {
   const std::size_t recipients = record.recipients.size() / 16;
   CAPSTAN_CHECK(record.recipients.size() % 16 == 0 && recipients <= UINT16_MAX);
   const std::size_t fixed = kEnvelopeRecordHeaderBytes - kRecordHeaderBytes;
-  begin_record(RecordType::kEnvelope, static_cast<std::uint8_t>(record.priority),
-               static_cast<std::uint16_t>(recipients),
-               fixed + record.recipients.size() + record.envelope.size(), to);
-  append_u64_le(to, record.position.value);
-  append_u64_le(to, record.epoch);
-  append_u64_le(to, record.number);
+  const EnvelopeRecordHeader header{
+      static_cast<std::uint32_t>(fixed + record.recipients.size() + record.envelope.size()),
+      RecordType::kEnvelope,
+      record.priority,
+      static_cast<std::uint16_t>(recipients),
+      record.position.value,
+      record.epoch,
+      record.number};
+  append(to, {reinterpret_cast<const std::uint8_t*>(&header), sizeof header});
   append(to, record.recipients);
   const std::size_t envelope_offset = to.size();
   append(to, record.envelope);

@@ -15,6 +15,7 @@
 #include "capstan/codec/params.h"
 #include "capstan/core/hub.h"
 #include "commit_builder.h"
+#include "delivery_queue.h"
 
 namespace capstan {
 
@@ -38,10 +39,10 @@ inline constexpr std::uint64_t kConnectionBytesMax = 16 * 1024 * 1024;
 struct InFlight {
   Position position;
   EnvelopeId id;
-  std::uint64_t bytes = 0;
-  Priority priority = Priority::kNormal;
   std::uint64_t give_back_ns = 0;  ///< Monotonic: without a receipt it has failed then; 0: never.
-  bool over = false;               ///< Acknowledged, or given back.
+  std::uint32_t bytes = 0;
+  Priority priority = Priority::kNormal;
+  bool over = false;  ///< Acknowledged, or given back.
 };
 
 /// Delivery numbers by the envelope's sequence, for receivers that acknowledge in another order
@@ -95,7 +96,7 @@ struct Session {
   std::array<LaneCursor, kPriorityCount> lanes;
   std::uint64_t next_delivery = 1;
   std::uint64_t first_in_flight = 1;  ///< Delivery number of `in_flight.front()`.
-  std::deque<InFlight> in_flight;
+  DeliveryQueue<InFlight> in_flight;
   DeliveryIndex by_id;
   std::uint64_t in_flight_bytes = 0;
   std::uint64_t credit_until = 0;

@@ -82,8 +82,9 @@ void notify(Core& core, Session& session, const EnvelopeRecord& record, const En
       NotifyView{session.id, session.next_delivery, attempt, record.position, record.envelope});
   core.flush_if_large(connection);
   ++session.next_delivery;
-  session.in_flight.push_back(
-      {record.position, id, record.envelope.size(), record.priority, give_back_at(core), false});
+  session.in_flight.push_back({record.position, id, give_back_at(core),
+                               static_cast<std::uint32_t>(record.envelope.size()), record.priority,
+                               false});
   session.alone = failed_attempts >= kAttemptsToGoAlone;
   session.in_flight_bytes += record.envelope.size();
   connection.unacknowledged_bytes += record.envelope.size();

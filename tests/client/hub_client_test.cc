@@ -285,6 +285,34 @@ TEST(HubClient, ManyThreadsMayUseOneAgentAtOnce) {
   for (const std::uint64_t number : shown[0]) EXPECT_EQ(shown[1].count(number), 0U);
 }
 
+/// One body part with one delivery for each of the first sessions, of these sizes.
+ByteBuffer deliveries_of(const std::vector<std::size_t>& payloads) {
+  BodyWriter out;
+  SessionId session = 0;
+  for (const std::size_t payload : payloads) {
+    const ByteBuffer envelope = test::envelope_to('A', payload);
+    out.write(NotifyView{++session, 1, 1, Position{1}, envelope});
+  }
+  return out.take();
+}
+
+TEST(HubClient, ADeliveryOutlivesItsConnectionAndKeepsNoMailOfOthers) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  const auto few = (*client)->attach({.name = "alice", .mode = AttachMode::kReceive});
+  const auto much = (*client)->attach({.name = "bob", .mode = AttachMode::kReceive});
+  ASSERT_TRUE(few.ok() && much.ok());
+  hub.wire().send(deliveries_of({100, 10'000}));
+  const auto small = (*few)->receive(kPatienceMs);
+  const auto large = (*much)->receive(kPatienceMs);
+  ASSERT_TRUE(small.ok() && small->has_value());
+  ASSERT_TRUE(large.ok() && large->has_value());
+  (*client)->close();
+  EXPECT_NE((*small)->owner, (*large)->owner);
+  EXPECT_EQ((*small)->text()->size(), 100U);
+  EXPECT_EQ((*large)->text()->size(), 10'000U);
+}
+
 TEST(HubClient, CallbacksRunOnAThreadOfTheirOwnAndMayClose) {
   FakeHub hub;
   auto client = hub.open_client();

@@ -21,6 +21,7 @@ TESTS_OF_THE_WHOLE = {"support", "sim", "integration", "vectors", "tidy", "fresh
 
 # Tests that have no source file of their own name, and why.
 TESTS_WITHOUT_SOURCE = {
+    "tests/broker/core/allocations_test.cc": "all stages together, in a program of its own",
     "tests/broker/damage_test.cc": "journal, recovery and core together",
     "tests/journal/version_test.cc": "block, state and recovery together",
 }

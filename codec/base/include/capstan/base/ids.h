@@ -40,6 +40,11 @@ struct Id {
   std::array<std::uint8_t, 16> bytes{};
 
   auto operator<=>(const Id&) const = default;
+  // Of a fixed size, unlike the array's own: two words, and no call of the library's. Several are
+  // compared for each envelope.
+  bool operator==(const Id& other) const {
+    return std::memcmp(bytes.data(), other.bytes.data(), 16) == 0;
+  }
   [[nodiscard]] bool is_zero() const { return *this == Id{}; }
   [[nodiscard]] Bytes view() const { return bytes; }
   [[nodiscard]] std::string hex() const { return to_hex(bytes); }
