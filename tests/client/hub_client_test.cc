@@ -51,6 +51,12 @@ class FakeHub {
                            [&] { return credit_[name] >= credit; });
     return credit_[name];
   }
+  /// Whether the receiver of this name has said goodbye, or does so soon.
+  bool wait_for_goodbye(const std::string& name) {
+    std::unique_lock lock(mutex_);
+    return heard_goodbye_.wait_for(lock, std::chrono::milliseconds(kPatienceMs),
+                                   [&] { return gone_.count(name) != 0; });
+  }
 
  private:
   void run() {
@@ -82,7 +88,14 @@ class FakeHub {
     for (const Receipt& receipt : heard.receipts) {
       take_credit(receipt.session, receipt.credit_until);
     }
+    for (const SessionId session : heard.byes) take_goodbye(session);
     if (!out.empty()) wire_->send(out.take());
+  }
+
+  void take_goodbye(SessionId session) {
+    const std::lock_guard lock(mutex_);
+    if (session != 0) gone_.insert(names_[session]);
+    heard_goodbye_.notify_all();
   }
 
   void take_credit(SessionId session, std::uint64_t credit_until) {
@@ -125,6 +138,8 @@ class FakeHub {
   std::map<SessionId, std::string> names_;
   std::mutex mutex_;
   std::condition_variable heard_credit_;
+  std::condition_variable heard_goodbye_;
+  std::set<std::string> gone_;
   std::map<std::string, std::uint64_t> credit_;
   std::thread thread_;
 };
@@ -356,6 +371,19 @@ TEST(HubClient, ACallbackThatBlocksHoldsBackItsOwnAgentsCreditAndNobodyElse) {
   EXPECT_EQ(hub.wait_for_credit("slow", 10), 10U) << "what it was given at first";
   go_on.set_value();
   EXPECT_EQ(hub.wait_for_credit("slow", 15), 15U);
+}
+
+TEST(HubClient, AClosedAgentLeavesTheHubAndTheOthersStay) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  const auto leaving = *(*client)->attach({.name = "leaving", .mode = AttachMode::kReceive});
+  const auto staying = *(*client)->attach({.name = "staying", .mode = AttachMode::kReceive});
+  leaving->close();
+  EXPECT_TRUE(hub.wait_for_goodbye("leaving"));
+  EXPECT_EQ(leaving->receive(0).error().code, ErrorCode::kClosed);
+  const auto number = staying->send_text("bob", "still here");
+  ASSERT_TRUE(number.ok());
+  EXPECT_TRUE(staying->wait_accepted(*number, kPatienceMs).ok());
 }
 
 TEST(HubClient, AnswersRequests) {
