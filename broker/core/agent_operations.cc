@@ -136,6 +136,7 @@ Result<AgentId> create_agent(Core& core, const std::string& name, const Admitted
   agent.key = owner.key;
   agent.role = owner.role;
   agent.created_at_ns = core.now.wall_ns;
+  agent.updated_at_ns = agent.created_at_ns;
   add_record(core, agent);
   return agent.id;
 }

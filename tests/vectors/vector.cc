@@ -285,10 +285,20 @@ Json fields_of(const EnvelopeRecord& r) {
 }
 
 Json fields_of(const AgentRecord& r) {
-  return {{"record", "agent"},    {"id", r.id.hex()},
-          {"key", to_hex(r.key)}, {"role", static_cast<unsigned>(r.role)},
-          {"version", r.version}, {"created_at_ns", r.created_at_ns},
-          {"name", r.name}};
+  return {{"record", "agent"},
+          {"id", r.id.hex()},
+          {"key", to_hex(r.key)},
+          {"role", static_cast<unsigned>(r.role)},
+          {"durability", static_cast<unsigned>(r.durability)},
+          {"version", r.version},
+          {"created_at_ns", r.created_at_ns},
+          {"updated_at_ns", r.updated_at_ns},
+          {"registered_at_ns", r.registered_at_ns},
+          {"name", r.name},
+          {"passport", to_hex(r.profile.passport)},
+          {"resume", to_hex(r.profile.resume)},
+          {"skill", r.profile.skill},
+          {"rule", to_hex(r.profile.rule)}};
 }
 
 Json fields_of(const SettledRecord& r) {

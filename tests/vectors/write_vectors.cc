@@ -197,6 +197,9 @@ void write_records(VectorFile& file) {
   agent.role = AgentRole::kAdmin;
   agent.key = {};
   agent.name = "operator";
+  agent.registered_at_ns = 0;
+  agent.profile = {};
+  agent.durability = Durability::kMemory;
   file.valid("agent that is an operator", "record", recorded(agent));
   SettledRecord settled{id<AgentId>(0x10),
                         id<ChannelId>(0x10),
