@@ -117,6 +117,22 @@ def cursors(value):
     return pairs
 
 
+def flag(value):
+    return value if u64(value) <= 1 else refuse()
+
+
+def presences(value):
+    if type(value) is not list:
+        refuse()
+    agents = []
+    for entry in value:
+        if type(entry) is not list or len(entry) < 4:
+            refuse()
+        state = entry[2] if u64(entry[2]) <= 2 else refuse()
+        agents.append([id16(entry[0]), text(entry[1]), state, u64(entry[3])])
+    return agents
+
+
 def mode(value):
     return value if u64(value) <= 1 else refuse()
 
@@ -161,6 +177,10 @@ FRAMES = {
     14: ("response", [("request_id", u64), ("code", code), ("message", text),
                       ("result", octets_field)]),
     15: ("bye", [("code", code), ("message", text), ("session", u32)]),
+    11: ("subscribe", [("request_id", u64), ("topic", text), ("boot", id16), ("version", u64)]),
+    12: ("unsubscribe", [("request_id", u64), ("topic", text)]),
+    16: ("presence", [("snapshot", flag), ("version", u64), ("more", flag),
+                      ("agents", presences)]),
 }
 
 RECEIPT_WHAT = {0: lambda value: refuse() if value is not None else None, 1: id16, 2: u64, 3: u64,
@@ -200,6 +220,8 @@ def encode_frame(fields):
     array = [number]
     for key, take in FRAMES[number][1]:
         value = fields[key]
+        if take is presences:
+            value = [[bytes.fromhex(entry[0]), *entry[1:]] for entry in value]
         is_id = (take is since and value) or (take is None and fields["kind"] == 1)
         array.append(bytes.fromhex(value) if (take in HEX or is_id) and value is not None else value)
     if number == 7 and fields["kind"] == NACK:

@@ -155,6 +155,31 @@ Json fields_of(const Bye& f) {
           {"session", f.session}};
 }
 
+Json fields_of(const Subscribe& f) {
+  return {{"frame", "subscribe"},
+          {"request_id", f.request_id},
+          {"topic", f.topic},
+          {"boot", f.boot.hex()},
+          {"version", f.version}};
+}
+
+Json fields_of(const Unsubscribe& f) {
+  return {{"frame", "unsubscribe"}, {"request_id", f.request_id}, {"topic", f.topic}};
+}
+
+Json fields_of(const Presence& f) {
+  Json agents = Json::array();
+  for (const AgentPresence& agent : f.agents) {
+    agents.push_back(Json::array(
+        {agent.agent.hex(), agent.name, static_cast<unsigned>(agent.state), agent.since_ns}));
+  }
+  return {{"frame", "presence"},
+          {"snapshot", f.snapshot ? 1 : 0},
+          {"version", f.version},
+          {"more", f.more ? 1 : 0},
+          {"agents", std::move(agents)}};
+}
+
 template <typename Frame>
 Result<Decoded> again(const Frame& frame) {
   BodyWriter writer;

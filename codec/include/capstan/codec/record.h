@@ -65,6 +65,9 @@ struct AgentProfile {
   ByteBuffer resume;    ///< A msgpack map, or empty.
   std::string skill;    ///< Text in the form of SKILL.md, or empty.
   ByteBuffer rule;      ///< A msgpack map, or empty.
+  [[nodiscard]] std::size_t bytes() const {
+    return passport.size() + resume.size() + skill.size() + rule.size();
+  }
   bool operator==(const AgentProfile&) const = default;
 };
 
