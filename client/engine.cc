@@ -15,7 +15,7 @@ constexpr std::uint64_t kSilentHeartbeatsMax = 3;
 
 ClientEngine::ClientEngine(EngineOptions options, std::uint64_t seed)
     : options_(std::move(options)), random_(seed) {
-  // The hub keeps the answers to mutating requests by id: two lives of a client must not share ids.
+  // An answer to an earlier life of this client must not be taken for one to this life.
   last_request_ = random_.next() >> 1;
 }
 
@@ -175,6 +175,14 @@ std::uint64_t ClientEngine::request(std::string operation, ByteBuffer params, Re
 
 void ClientEngine::forget_request(std::uint64_t request_id) { requests_.erase(request_id); }
 
+void ClientEngine::watch_presence(bool watch) {
+  watches_presence_ = watch;
+  subscription_unsent_ = true;
+  // Whoever asks now has heard nothing.
+  presence_boot_ = {};
+  presence_version_ = 0;
+}
+
 void ClientEngine::bye() {
   if (state_ == State::kOpen || state_ == State::kGreeting) row_.write(Bye{});
 }
@@ -189,6 +197,7 @@ void ClientEngine::flush(Time now, Outputs& out) {
     }
     touched_.clear();
     if (requests_unsent_) write_requests();
+    if (subscription_unsent_) write_subscription();
   }
   row_.take(out.bodies);
   if (out.events.empty()) {
@@ -259,6 +268,17 @@ void ClientEngine::write_requests() {
   }
 }
 
+void ClientEngine::write_subscription() {
+  subscription_unsent_ = false;
+  const std::uint64_t request_id = ++last_request_;
+  if (watches_presence_) {
+    row_.write(
+        Subscribe{request_id, std::string(kPresenceTopic), presence_boot_, presence_version_});
+  } else {
+    row_.write(Unsubscribe{request_id, std::string(kPresenceTopic)});
+  }
+}
+
 void ClientEngine::set_timer(Session& session) {
   std::optional<std::uint64_t> due = session.posting.due();
   if (session.state == Session::State::kDetached) due = session.attach_due_ns;
@@ -276,6 +296,7 @@ void ClientEngine::lose(const Error& error) {
   row_.clear();
   attaches_.clear();
   timers_.clear();
+  subscription_unsent_ = watches_presence_;
   for (auto& [id, session] : sessions_) {
     session->state = Session::State::kDetached;
     session->attach_due_ns = 0;

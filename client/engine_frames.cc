@@ -144,6 +144,13 @@ void ClientEngine::on(Time, const Bye& bye) {
   }
 }
 
+void ClientEngine::on(Time, const Presence& presence) {
+  if (!watches_presence_) return;  // It was on its way already.
+  presence_boot_ = welcome_.boot;
+  presence_version_ = presence.version;
+  events_.push_back(PresenceHeard{presence.snapshot, !presence.more, presence.agents});
+}
+
 template <typename Unexpected>
 void ClientEngine::on(Time, const Unexpected&) {}
 

@@ -106,6 +106,13 @@ class IoLoop final : public HubClient {
     return decode_params(response.result);
   }
 
+  void on_presence(OnPresence callback) override {
+    queue_->post([this, callback = std::move(callback)](ClientEngine& engine) {
+      on_presence_ = callback;
+      engine.watch_presence(on_presence_ != nullptr);
+    });
+  }
+
   Status drain(int timeout_ms) override {
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
     std::vector<std::weak_ptr<AgentState>> agents;
@@ -312,6 +319,9 @@ class IoLoop final : public HubClient {
   void on(const NameResolved& event) {
     for (const auto& [session, agent] : agents_) agent->resolved(event.name, event.channel);
   }
+  void on(const PresenceHeard& event) const {
+    if (on_presence_) on_presence_(event);
+  }
   void on(const Responded& event) {
     const auto found = answers_.find(event.request_id);
     if (found == answers_.end()) return;
@@ -361,6 +371,7 @@ class IoLoop final : public HubClient {
   std::vector<std::shared_ptr<AgentState>> receipts_unsent_;
   std::unordered_map<SessionId, std::shared_ptr<AgentState>> agents_;
   std::unordered_map<std::uint64_t, std::shared_ptr<Answer>> answers_;
+  OnPresence on_presence_;
   std::uint64_t connect_due_ns_ = 0;
   bool connected_ = false;
   bool ready_here_ = false;

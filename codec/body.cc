@@ -273,6 +273,38 @@ void BodyWriter::write(const Bye& bye) {
   });
 }
 
+void BodyWriter::write(const Subscribe& subscribe) {
+  frame(FrameType::kSubscribe, 4, [&](Packer& p) {
+    p.pack_uint64(subscribe.request_id);
+    pack_text(p, subscribe.topic);
+    pack_bin(p, subscribe.boot.bytes);
+    p.pack_uint64(subscribe.version);
+  });
+}
+
+void BodyWriter::write(const Unsubscribe& unsubscribe) {
+  frame(FrameType::kUnsubscribe, 2, [&](Packer& p) {
+    p.pack_uint64(unsubscribe.request_id);
+    pack_text(p, unsubscribe.topic);
+  });
+}
+
+void BodyWriter::write(const Presence& presence) {
+  frame(FrameType::kPresence, 4, [&](Packer& p) {
+    p.pack_uint8(presence.snapshot ? 1 : 0);
+    p.pack_uint64(presence.version);
+    p.pack_uint8(presence.more ? 1 : 0);
+    p.pack_array(static_cast<std::uint32_t>(presence.agents.size()));
+    for (const AgentPresence& agent : presence.agents) {
+      p.pack_array(4);
+      pack_bin(p, agent.agent.bytes);
+      pack_text(p, agent.name);
+      p.pack_uint8(static_cast<std::uint8_t>(agent.state));
+      p.pack_uint64(agent.since_ns);
+    }
+  });
+}
+
 void BodyWriter::append_frame(FrameHeader& header, Bytes tail) {
   reserve();
   append(body_, header.finish(tail.size()));

@@ -77,6 +77,35 @@ class Fields {
     return cursors;
   }
 
+  std::vector<AgentPresence> presences() {
+    std::vector<AgentPresence> agents;
+    const msgpack::object* field = next(msgpack::type::ARRAY);
+    if (field == nullptr) return agents;
+    const msgpack::object_array& entries = field->via.array;
+    for (std::uint32_t i = 0; i < entries.size && ok_; ++i) {
+      if (entries.ptr[i].type != msgpack::type::ARRAY) {
+        ok_ = false;
+        break;
+      }
+      Fields entry(entries.ptr[i]);
+      agents.push_back({entry.id<AgentId>(), entry.text(), entry.state(), entry.number()});
+      if (!entry.ok()) ok_ = false;
+    }
+    return agents;
+  }
+
+  bool flag() {
+    const std::uint64_t value = number();
+    if (value > 1) ok_ = false;
+    return value == 1;
+  }
+
+  PresenceState state() {
+    const std::uint64_t value = number();
+    if (value > static_cast<std::uint64_t>(PresenceState::kRemoved)) ok_ = false;
+    return static_cast<PresenceState>(value);
+  }
+
   /// nil, "" or an envelope id.
   Since since() {
     if (at_ >= fields_.size) {
@@ -159,6 +188,12 @@ Response read_response(Fields& f) { return {f.number(), f.code(), f.text(), f.bi
 
 Bye read_bye(Fields& f) { return {f.code(), f.text(), f.small<SessionId>()}; }
 
+Subscribe read_subscribe(Fields& f) { return {f.number(), f.text(), f.id<BootId>(), f.number()}; }
+
+Unsubscribe read_unsubscribe(Fields& f) { return {f.number(), f.text()}; }
+
+Presence read_presence(Fields& f) { return {f.flag(), f.number(), f.flag(), f.presences()}; }
+
 }  // namespace
 
 Result<ControlFrame> decode_control(Bytes frame) {
@@ -198,6 +233,15 @@ Result<ControlFrame> decode_control(Bytes frame) {
       break;
     case FrameType::kBye:
       control = read_bye(fields);
+      break;
+    case FrameType::kSubscribe:
+      control = read_subscribe(fields);
+      break;
+    case FrameType::kUnsubscribe:
+      control = read_unsubscribe(fields);
+      break;
+    case FrameType::kPresence:
+      control = read_presence(fields);
       break;
     default:
       return {ErrorCode::kUnknownFrame,

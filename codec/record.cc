@@ -47,6 +47,16 @@ class RecordFrame {
   std::size_t begin_;
 };
 
+void append_sized(ByteBuffer& to, Bytes bytes) {
+  append_u32_le(to, static_cast<std::uint32_t>(bytes.size()));
+  append(to, bytes);
+}
+
+ByteBuffer take_sized(Cursor& in) {
+  const Bytes bytes = in.take(in.u32_le());
+  return {bytes.begin(), bytes.end()};
+}
+
 void append_text(ByteBuffer& to, const std::string& text) {
   append_u16_le(to, static_cast<std::uint16_t>(text.size()));
   append(to, as_bytes(text));
@@ -121,9 +131,17 @@ void encode_record(const AgentRecord& record, ByteBuffer& to) {
   append(to, record.id.view());
   append(to, record.key);
   to.push_back(static_cast<std::uint8_t>(record.role));
+  to.push_back(static_cast<std::uint8_t>(record.durability));
+  append_u16_le(to, 0);
   append_u32_le(to, record.version);
   append_u64_le(to, record.created_at_ns);
+  append_u64_le(to, record.updated_at_ns);
+  append_u64_le(to, record.registered_at_ns);
   append_text(to, record.name);
+  append_sized(to, record.profile.passport);
+  append_sized(to, record.profile.resume);
+  append_sized(to, as_bytes(record.profile.skill));
+  append_sized(to, record.profile.rule);
 }
 
 std::optional<AgentRecord> decode_agent_record(Bytes payload) {
@@ -133,9 +151,19 @@ std::optional<AgentRecord> decode_agent_record(Bytes payload) {
   const Bytes key = in.take(agent.key.size());
   if (!key.empty()) std::memcpy(agent.key.data(), key.data(), key.size());
   agent.role = static_cast<AgentRole>(in.u8());
+  const std::uint8_t durability = in.u8();
+  if (durability > static_cast<std::uint8_t>(Durability::kMemory)) in.fail();
+  agent.durability = static_cast<Durability>(durability);
+  if (in.u16_le() != 0) in.fail();
   agent.version = in.u32_le();
   agent.created_at_ns = in.u64_le();
+  agent.updated_at_ns = in.u64_le();
+  agent.registered_at_ns = in.u64_le();
   agent.name = as_text(in.take(in.u16_le()));
+  agent.profile.passport = take_sized(in);
+  agent.profile.resume = take_sized(in);
+  agent.profile.skill = as_text(take_sized(in));
+  agent.profile.rule = take_sized(in);
   return whole(in, std::move(agent));
 }
 

@@ -1,4 +1,4 @@
-// Operations on agents, and the agents that admitted keys name. PROTOCOL.md §7.
+// Keys and the agents that they name: added by an operator, or found under agents/. PROTOCOL.md §7.
 #include <algorithm>
 
 #include "capstan/codec/params.h"
@@ -8,8 +8,6 @@
 namespace capstan {
 
 namespace {
-
-constexpr std::size_t kAgentsPerPage = 1000;
 
 /// A key that is no longer admitted leaves at once, and not when its connection happens to end.
 void evict_withdrawn(Core& core, const std::vector<AdmittedKey>& keys) {
@@ -37,36 +35,6 @@ void evict_withdrawn(Core& core, const std::vector<AdmittedKey>& keys) {
 }  // namespace
 
 namespace operations {
-
-Answer get_agent(Core& core, Connection&, const Request&, const ParamMap& params) {
-  const auto name = params.text("name");
-  if (!name) return Error{ErrorCode::kInvalidArgument, "get_agent needs the text 'name'"};
-  const AgentRecord* agent = core.state.find_agent(*name);
-  if (agent == nullptr) return Error{ErrorCode::kNotFound, "no agent is named '" + *name + "'"};
-  return ParamMap().set("agent_id", id_bytes(agent->id)).set("name", agent->name);
-}
-
-/// One page of agents in the order of their names, from behind `after` on.
-Answer list_agents(Core& core, Connection&, const Request&, const ParamMap& params) {
-  const std::string after = params.text("after").value_or("");
-  std::vector<ParamMap> agents;
-  const auto& by_name = core.state.agents_by_name();
-  auto next = by_name.upper_bound(after);
-  for (; next != by_name.end() && agents.size() < kAgentsPerPage; ++next) {
-    const AgentId id = next->second;
-    const AgentRecord& agent = *core.state.find_agent(id);
-    const Inbox& inbox = core.inbox_of(id);
-    agents.push_back(
-        ParamMap()
-            .set("name", agent.name)
-            .set("agent_id", id_bytes(id))
-            .set("role", std::string(agent.role == AgentRole::kAdmin ? "admin" : "agent"))
-            .set("receiving", inbox.receiver != nullptr)
-            .set("pending", inbox.mailbox->pending())
-            .set("pending_bytes", inbox.mailbox->pending_bytes));
-  }
-  return ParamMap().set("agents", std::move(agents)).set("more", next != by_name.end());
-}
 
 Answer agent_add(Core& core, Connection& connection, const Request& request,
                  const ParamMap& params) {
@@ -117,28 +85,6 @@ Answer agent_add(Core& core, Connection& connection, const Request& request,
 }
 
 }  // namespace operations
-
-Result<AgentId> create_agent(Core& core, const std::string& name, const AdmittedKey& owner) {
-  if (const AgentRecord* known = core.state.find_agent(name)) {
-    const bool ownerless = known->key == decltype(known->key){};
-    if (known->key == owner.key || ownerless || owner.key == decltype(owner.key){}) {
-      return known->id;
-    }
-    return {ErrorCode::kAccessDenied, "this key may not use the name '" + name + "'"};
-  }
-  if (const Status valid = check_agent_name(name); !valid) return valid.error();
-  AgentRecord agent;
-  const std::uint64_t high = __builtin_bswap64(core.now.wall_ns);
-  const std::uint64_t low = core.random.next();
-  std::memcpy(agent.id.bytes.data(), &high, sizeof high);
-  std::memcpy(agent.id.bytes.data() + sizeof high, &low, sizeof low);
-  agent.name = name;
-  agent.key = owner.key;
-  agent.role = owner.role;
-  agent.created_at_ns = core.now.wall_ns;
-  add_record(core, agent);
-  return agent.id;
-}
 
 void take_keys(Core& core, const std::vector<AdmittedKey>& keys) {
   evict_withdrawn(core, keys);

@@ -4,7 +4,6 @@
 
 #include "capstan/codec/limits.h"
 #include "capstan/codec/params.h"
-#include "capstan/security/admission.h"
 #include "operations.h"
 #include "stages.h"
 
@@ -15,8 +14,8 @@ namespace {
 enum class Legal : std::uint8_t { kNever, kAlways, kAfterHello };
 
 /// Which frame a client may send in which state of its connection.
-constexpr std::array<Legal, 16> kLegal = [] {
-  std::array<Legal, 16> legal{};
+constexpr std::array<Legal, 17> kLegal = [] {
+  std::array<Legal, 17> legal{};
   legal.fill(Legal::kNever);
   const auto set = [&](FrameType type, Legal when) {
     legal[static_cast<std::size_t>(type)] = when;
@@ -28,27 +27,13 @@ constexpr std::array<Legal, 16> kLegal = [] {
   set(FrameType::kReceipt, Legal::kAfterHello);
   set(FrameType::kPing, Legal::kAfterHello);
   set(FrameType::kRequest, Legal::kAfterHello);
+  set(FrameType::kSubscribe, Legal::kAfterHello);
+  set(FrameType::kUnsubscribe, Legal::kAfterHello);
   return legal;
 }();
 
 void respond(Core& core, Connection& connection, std::uint64_t request_id, const Error& error) {
   core.reply(connection, Response{request_id, error.code, error.context, {}});
-}
-
-/// One answer for an unknown name, a removed agent and somebody else's: it tells nothing apart.
-Error denied(const std::string& name) {
-  return {ErrorCode::kAccessDenied, "this key may not use the name '" + name + "'"};
-}
-
-Result<AgentId> authorize_attach(Core& core, const Connection& connection,
-                                 const std::string& name) {
-  const auto& globs = connection.identity.names;
-  const bool named = connection.any_key ||
-                     std::any_of(globs.begin(), globs.end(),
-                                 [&](const std::string& glob) { return name_matches(glob, name); });
-  if (!named) return denied(name);
-  if (connection.any_key && core.state.find_agent(name) == nullptr) return denied(name);
-  return create_agent(core, name, connection.identity);
 }
 
 /// Where the receiver begins: the first position whose envelope may lie after `since`.
@@ -83,6 +68,7 @@ void bind_receiver(Core& core, Session& session, const Attach& attach) {
   Inbox& inbox = core.inbox_of(session.agent);
   if (inbox.receiver != nullptr) supersede(core, *inbox.receiver);
   inbox.receiver = &session;
+  note_presence(core, session.agent);
   session.inbox = &inbox;
   session.credit_until = attach.credit_until;
   session.credit_bytes = attach.credit_bytes;
@@ -134,7 +120,7 @@ void handle(Core& core, Connection& connection, const Hello& hello) {
 }
 
 void handle(Core& core, Connection& connection, const Attach& attach) {
-  const auto agent = authorize_attach(core, connection, attach.agent);
+  const auto agent = authorize_name(core, connection, attach.agent);
   if (!agent) {
     ++core.counters.refused_identity;
     core.audit("access_denied", "key=" + connection.identity.name + " name=" + attach.agent);
@@ -191,6 +177,28 @@ void handle(Core& core, Connection& connection, const Ping& ping) {
 
 void handle(Core& core, Connection& connection, const Request& request) {
   handle_request(core, connection, request);
+}
+
+/// Subscriptions are answered like requests; there is one topic.
+template <typename Wish>
+void answer_topic(Core& core, Connection& connection, const Wish& wish,
+                  void (*act)(Core&, Connection&, const Wish&)) {
+  if (wish.topic != kPresenceTopic) {
+    respond(core, connection, wish.request_id,
+            {ErrorCode::kInvalidArgument,
+             "no topic '" + wish.topic + "'; there is " + std::string(kPresenceTopic)});
+    return;
+  }
+  act(core, connection, wish);
+  core.reply(connection, Response{wish.request_id, ErrorCode::kOk, {}, encode_params({})});
+}
+
+void handle(Core& core, Connection& connection, const Subscribe& subscribe) {
+  answer_topic(core, connection, subscribe, subscribe_to_presence);
+}
+
+void handle(Core& core, Connection& connection, const Unsubscribe& unsubscribe) {
+  answer_topic(core, connection, unsubscribe, unsubscribe_from_presence);
 }
 
 void handle(Core& core, Connection& connection, const Bye& bye) {

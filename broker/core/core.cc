@@ -61,7 +61,7 @@ Inbox* Core::find_inbox(AgentId agent) {
   return state.find_mailbox(mailbox_of(agent)) == nullptr ? nullptr : &inbox_of(agent);
 }
 
-Session* Core::find_receiver(AgentId agent) {
+Session* Core::find_receiver(AgentId agent) const {
   const auto at = inboxes.find(agent);
   return at == inboxes.end() ? nullptr : at->second->receiver;
 }

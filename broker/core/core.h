@@ -16,6 +16,7 @@
 #include "capstan/core/hub.h"
 #include "commit_builder.h"
 #include "delivery_queue.h"
+#include "presence.h"
 
 namespace capstan {
 
@@ -120,6 +121,8 @@ struct Connection {
   bool was_full = false;  ///< Sessions may wait for others to acknowledge.
   BodyWriter out;
   bool has_output = false;  ///< Stands in Core::with_output.
+  /// Presence changes up to this version were told; empty: it has not subscribed.
+  std::optional<std::uint64_t> presence_told;
   std::unordered_map<SessionId, std::unique_ptr<Session>> sessions;
 };
 
@@ -296,6 +299,14 @@ struct Core {
   bool checkpoints_failed = false;  ///< The state on disk takes no more writes.
   Sequence checkpointed;
 
+  // Presence.
+  PresenceBoard presence;
+  std::vector<AgentId> presence_noted;  ///< In this turn.
+  std::set<ConnectionId> presence_subscribers;
+  ConnectionId presence_next;            ///< Who is told first, when not all could be told at once.
+  bool presence_behind = false;          ///< Somebody has not been told everything.
+  std::uint64_t presence_pushed_ns = 0;  ///< Monotonic.
+
   // Requests that wait for a key to be written.
   std::map<std::string, std::pair<ConnectionId, Response>> waiting_admissions;
 
@@ -315,7 +326,7 @@ struct Core {
   /// Null when the agent was removed.
   [[nodiscard]] Inbox* find_inbox(AgentId agent);
   /// The receiving session of an agent that may have been removed.
-  [[nodiscard]] Session* find_receiver(AgentId agent);
+  [[nodiscard]] Session* find_receiver(AgentId agent) const;
 
   /// Whether an inbox takes so many bytes more.
   [[nodiscard]] bool has_room(const Mailbox& mailbox, std::uint64_t bytes) const;

@@ -53,6 +53,7 @@ std::uint64_t next_wake(const Core& core, bool more_to_deliver) {
   if (const auto expiry_ns = next_expiry_ns(core)) wake = std::min(wake, *expiry_ns);
   if (const auto retry_ns = next_retry_ns(core)) wake = std::min(wake, *retry_ns);
   if (const auto burial_ns = next_burial_ns(core)) wake = std::min(wake, *burial_ns);
+  if (const auto presence_ns = next_presence_ns(core)) wake = std::min(wake, *presence_ns);
   if (!core.failed_reads.empty()) wake = std::min(wake, core.retry_reads_ns);
   if (core.state.dirty() && core.builder.empty() && !core.checkpoint_in_flight &&
       !core.checkpoints_failed) {
@@ -104,6 +105,7 @@ struct Hub::Impl {
     expire(core);
     retry(core);
     bury_waiting(core);
+    push_presence(core);
     const bool more_to_deliver = deliver(core);
     emit_commit(core);
     // In the middle of a block the index of that block is not final yet.
@@ -130,6 +132,7 @@ Hub::Hub(const HubConfig& config, State state, const HubStart& start, const Time
   plan_recovered_expiries(core);
   plan_recovered_retries(core);
   plan_recovered_burials(core);
+  plan_recovered_presence(core);
   // An unfinished drop is finished; this also proves that the disk takes writes.
   for (const auto& [first, segment_state] : core.state.segments()) {
     if (segment_state == SegmentState::kDropping) effects.push_back(DropSegment{first});

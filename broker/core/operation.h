@@ -17,9 +17,16 @@ using Operation = Answer (*)(Core&, Connection&, const Request&, const ParamMap&
 
 namespace operations {
 
-// agent_operations.cc
+// directory.cc
 [[nodiscard]] Answer get_agent(Core&, Connection&, const Request&, const ParamMap&);
 [[nodiscard]] Answer list_agents(Core&, Connection&, const Request&, const ParamMap&);
+// registration.cc
+[[nodiscard]] Answer register_agent(Core&, Connection&, const Request&, const ParamMap&);
+[[nodiscard]] Answer unregister_agent(Core&, Connection&, const Request&, const ParamMap&);
+[[nodiscard]] Answer set_resume(Core&, Connection&, const Request&, const ParamMap&);
+[[nodiscard]] Answer set_skill(Core&, Connection&, const Request&, const ParamMap&);
+[[nodiscard]] Answer set_rule(Core&, Connection&, const Request&, const ParamMap&);
+// agent_operations.cc
 [[nodiscard]] Answer agent_add(Core&, Connection&, const Request&, const ParamMap&);
 // remove_operation.cc
 [[nodiscard]] Answer agent_remove(Core&, Connection&, const Request&, const ParamMap&);

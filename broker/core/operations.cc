@@ -16,7 +16,7 @@ struct OperationEntry {
   Operation run;
 };
 
-constexpr std::array<OperationEntry, 10> kOperations{{
+constexpr std::array<OperationEntry, 15> kOperations{{
     {"agent_add", AgentRole::kAdmin, operations::agent_add},
     {"agent_remove", AgentRole::kAdmin, operations::agent_remove},
     {"dead_drop", AgentRole::kAdmin, operations::dead_drop},
@@ -24,9 +24,14 @@ constexpr std::array<OperationEntry, 10> kOperations{{
     {"dead_resend", AgentRole::kAdmin, operations::dead_resend},
     {"get_agent", AgentRole::kAgent, operations::get_agent},
     {"inbox", AgentRole::kAgent, operations::inbox},
-    {"list_agents", AgentRole::kAdmin, operations::list_agents},
+    {"list_agents", AgentRole::kAgent, operations::list_agents},
+    {"register", AgentRole::kAgent, operations::register_agent},
+    {"set_resume", AgentRole::kAgent, operations::set_resume},
+    {"set_rule", AgentRole::kAgent, operations::set_rule},
+    {"set_skill", AgentRole::kAgent, operations::set_skill},
     {"status", AgentRole::kAdmin, operations::status},
     {"trace", AgentRole::kAdmin, operations::trace},
+    {"unregister", AgentRole::kAgent, operations::unregister_agent},
 }};
 
 Answer run_operation(Core& core, Connection& connection, const Request& request) {

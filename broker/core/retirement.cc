@@ -20,17 +20,6 @@ std::vector<std::pair<ConnectionId, SessionId>> sessions_of(const Core& core, Ag
   return sessions;
 }
 
-void end_sessions(Core& core, AgentId agent) {
-  for (const auto& [connection, id] : sessions_of(core, agent)) {
-    Session& session = *core.find_session(connection, id);
-    // At once, as its connection may be ended right behind: the name is withdrawn on disk already.
-    core.output(*session.connection)
-        .write(ErrorFrame{id, FrameType::kNone, 0, ErrorCode::kAccessDenied,
-                          "this agent was removed"});
-    end_session(core, session);
-  }
-}
-
 /// Senders remember where they sent last.
 void forget_routes(Core& core, const Mailbox* mailbox) {
   for (const auto& entry : core.connections) {
@@ -44,12 +33,24 @@ void forget_routes(Core& core, const Mailbox* mailbox) {
 
 }  // namespace
 
+void end_sessions(Core& core, AgentId agent, const std::string& reason) {
+  for (const auto& [connection, id] : sessions_of(core, agent)) {
+    Session& session = *core.find_session(connection, id);
+    // At once: a removed agent's connection may be ended right behind, and whoever hears later
+    // that the session is unknown would attach again.
+    core.output(*session.connection)
+        .write(ErrorFrame{id, FrameType::kNone, 0, ErrorCode::kAccessDenied, reason});
+    end_session(core, session);
+  }
+}
+
 void retire_agent(Core& core, AgentId agent) {
   Inbox& known = core.inbox_of(agent);
   core.audit("agent_removed", "agent=" + agent.hex() +
                                   " name=" + core.state.find_agent(agent)->name +
                                   " waiting=" + std::to_string(known.mailbox->pending()));
-  end_sessions(core, agent);
+  end_sessions(core, agent, "this agent was removed");
+  note_presence(core, agent);
   forget_routes(core, known.mailbox);
   forget_expiry(core, known);
   // What was acknowledged is no dead letter.

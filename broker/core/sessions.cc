@@ -8,10 +8,11 @@ namespace capstan {
 
 namespace {
 
-void detach_receiver(Session& session) {
+void detach_receiver(Core& core, Session& session) {
   Inbox* inbox = session.inbox;
   if (inbox == nullptr || inbox->receiver != &session) return;
   inbox->receiver = nullptr;
+  note_presence(core, session.agent);
 }
 
 void forget_poster(Core& core, Session& session) {
@@ -47,13 +48,14 @@ void close_peer(Core& core, ConnectionId id) {
     if (!connection->out.empty()) core.effects->push_back(SendBody{id, connection->out.take()});
     std::erase(core.with_output, connection);
   }
+  core.presence_subscribers.erase(id);
   core.connections.erase(id);
   core.window = send_window(core.config, core.connections.size());
 }
 
 void end_session(Core& core, Session& session) {
   return_retries(core, session);
-  detach_receiver(session);
+  detach_receiver(core, session);
   forget_poster(core, session);
   if (session.ready) std::erase(core.ready, &session);
   Connection& connection = *session.connection;

@@ -154,15 +154,41 @@ void take_request_read(Core& core, const ReadDone& done);
 /// Creates the agents that admitted keys name and the hub does not know.
 void take_keys(Core& core, const std::vector<AdmittedKey>& keys);
 void take_admission(Core& core, const KeyAdmitted& admitted);
+
+// identity.cc
+[[nodiscard]] bool may_use_name(const Connection& connection, const std::string& name);
+/// The agent of this name, made when nobody has it and the connection's key covers it. An unknown
+/// name and a foreign one are answered alike. Errors: kAccessDenied, kInvalidArgument.
+[[nodiscard]] Result<AgentId> authorize_name(Core& core, const Connection& connection,
+                                             const std::string& name);
+/// The same of an agent that exists. Errors: kAccessDenied.
+[[nodiscard]] Result<AgentId> authorize_agent(const Core& core, const Connection& connection,
+                                              const std::string& name);
 /// The record of a new agent, or of a known one that the key may use.
 [[nodiscard]] Result<AgentId> create_agent(Core& core, const std::string& name,
                                            const AdmittedKey& owner);
+
+// presence_push.cc
+/// The agent may be there, or gone, since just now; the end of the turn looks.
+void note_presence(Core& core, AgentId agent);
+/// All agents that a start has found: nobody is there yet.
+void plan_recovered_presence(Core& core);
+/// Its presence now. Of an agent that the hub knows.
+[[nodiscard]] AgentPresence presence_of(const Core& core, const AgentRecord& agent);
+void subscribe_to_presence(Core& core, Connection& connection, const Subscribe& subscribe);
+void unsubscribe_from_presence(Core& core, Connection& connection, const Unsubscribe& unsubscribe);
+/// Tells subscribers what has changed, not more often than every kPresenceIntervalNs.
+void push_presence(Core& core);
+/// When push_presence() has something to tell, in monotonic ns.
+[[nodiscard]] std::optional<std::uint64_t> next_presence_ns(const Core& core);
 
 // remove_operation.cc
 void take_withdrawal(Core& core, const NameWithdrawn& withdrawn);
 void take_forgotten(Core& core, const WithdrawalForgotten& forgotten);
 
 // retirement.cc
+/// Ends all sessions of the agent, with `reason`.
+void end_sessions(Core& core, AgentId agent, const std::string& reason);
 /// Ends the agent's sessions and frees its name, with the commit in the making.
 void retire_agent(Core& core, AgentId agent);
 

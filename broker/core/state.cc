@@ -209,9 +209,15 @@ void State::forget_settled_runs(ChannelId channel, Mailbox& mailbox) {
   }
 }
 
-void State::apply_agent(const AgentRecord& record) {
+void State::put_agent(const AgentRecord& record) {
+  AgentRecord& agent = agents_[record.id];
+  profile_bytes_ += record.profile.bytes() - agent.profile.bytes();
+  agent = record;
   agents_by_name_[record.name] = record.id;
-  agents_[record.id] = record;
+}
+
+void State::apply_agent(const AgentRecord& record) {
+  put_agent(record);
   mailboxes_.try_emplace(mailbox_of(record.id));
   dirty_agents_.insert(record.id);
   dirty_mailboxes_.insert(mailbox_of(record.id));

@@ -13,6 +13,10 @@ void State::apply_agent_retired(const AgentRetiredRecord& record) {
   if (agent == agents_.end()) return;  // Its own record stood in a block that is lost.
   const auto name = agents_by_name_.find(agent->second.name);
   if (name != agents_by_name_.end() && name->second == record.agent) agents_by_name_.erase(name);
+  // What it said about itself is of no use any more.
+  profile_bytes_ -= agent->second.profile.bytes();
+  agent->second.profile = {};
+  agent->second.registered_at_ns = 0;
   retired_[record.agent] = {std::move(agent->second), record.retired_at_ns};
   agents_.erase(agent);
   dirty_agents_.erase(record.agent);

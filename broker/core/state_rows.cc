@@ -274,8 +274,7 @@ Status State::load_row(Bytes key, Bytes value) {
     case 'A': {
       const auto agent = decode_agent_record(value);
       if (!agent) return damaged;
-      agents_by_name_[agent->name] = agent->id;
-      agents_[agent->id] = *agent;
+      put_agent(*agent);
       return {};
     }
     case 'X': {

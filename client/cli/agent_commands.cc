@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <filesystem>
-#include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +8,8 @@
 #include "config/run_folder.h"
 #include "connect.h"
 #include "exit_code.h"
+#include "params_json.h"
+#include "table.h"
 
 namespace capstan::cli {
 
@@ -41,25 +42,18 @@ Status tell_hub(const CommonOptions& common, const Admission& admission) {
 void print_agents(const CommonOptions& common, const std::vector<ParamMap>& agents) {
   if (common.json) {
     auto rows = nlohmann::json::array();
-    for (const ParamMap& agent : agents) {
-      rows.push_back({{"name", agent.text("name").value_or("")},
-                      {"agent_id", to_hex(agent.bytes("agent_id").value_or(ByteBuffer()))},
-                      {"role", agent.text("role").value_or("")},
-                      {"receiving", agent.flag("receiving").value_or(false)},
-                      {"pending", agent.number("pending").value_or(0)},
-                      {"pending_bytes", agent.number("pending_bytes").value_or(0)}});
-    }
-    std::cout << rows.dump(2) << '\n';
+    for (const ParamMap& agent : agents) rows.push_back(agent_json(agent));
+    std::cout << json_text(rows);
     return;
   }
-  std::cout << std::left << std::setw(24) << "NAME" << std::setw(10) << "RECEIVING" << std::right
-            << std::setw(12) << "PENDING" << std::setw(16) << "PENDING BYTES" << '\n';
+  Table table({"NAME", "PRESENCE", "REGISTERED", "PENDING", "PENDING BYTES"});
   for (const ParamMap& agent : agents) {
-    std::cout << std::left << std::setw(24) << agent.text("name").value_or("") << std::setw(10)
-              << (agent.flag("receiving").value_or(false) ? "yes" : "no") << std::right
-              << std::setw(12) << agent.number("pending").value_or(0) << std::setw(16)
-              << agent.number("pending_bytes").value_or(0) << '\n';
+    table.add({agent.text("name").value_or(""), agent.text("presence").value_or(""),
+               agent.flag("registered").value_or(false) ? "yes" : "no",
+               std::to_string(agent.number("pending").value_or(0)),
+               std::to_string(agent.number("pending_bytes").value_or(0))});
   }
+  table.print(std::cout);
 }
 
 /// With the hub stopped, the folder says at least who is admitted.
@@ -128,15 +122,16 @@ int run_agent_list(const CommonOptions& common) {
   auto client = connect_operator(common);
   if (!client) return report(client.error());
   std::vector<ParamMap> agents;
+  ParamMap page;
   bool more = true;
   while (more) {
-    ParamMap page;
-    if (!agents.empty()) page.set("after", agents.back().text("name").value_or(""));
+    if (common.json) page.set("passport", true);
     auto answer = (*client)->request("list_agents", page, kRequestTimeoutMs);
     if (!answer) return report(answer.error());
     const std::vector<ParamMap>* found = answer->maps("agents");
     if (found != nullptr) agents.insert(agents.end(), found->begin(), found->end());
-    more = answer->flag("more").value_or(false) && found != nullptr;
+    more = answer->flag("more").value_or(false);
+    page.set("after", answer->text("after").value_or(""));
   }
   print_agents(common, agents);
   return kExitDone;

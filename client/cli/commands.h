@@ -8,6 +8,9 @@ namespace capstan::cli {
 int run_init(const InitOptions& options);
 int run_agent_add(const CommonOptions& common, const AgentAddOptions& options);
 int run_agent_list(const CommonOptions& common);
+int run_agent_register(const CommonOptions& common, const AgentRegisterOptions& options);
+int run_agent_unregister(const CommonOptions& common, const AgentShowOptions& options);
+int run_agent_show(const CommonOptions& common, const AgentShowOptions& options);
 int run_agent_remove(const CommonOptions& common, const AgentRemoveOptions& options);
 int run_send(const CommonOptions& common, const SendOptions& options);
 int run_listen(const CommonOptions& common, const ListenOptions& options);

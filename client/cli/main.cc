@@ -16,6 +16,8 @@ struct Arguments {
   CommonOptions common;
   InitOptions init;
   AgentAddOptions agent_add;
+  AgentRegisterOptions agent_register;
+  AgentShowOptions agent_show;
   AgentRemoveOptions agent_remove;
   SendOptions send;
   ListenOptions listen;
@@ -131,6 +133,35 @@ JournalCommands add_journal(CLI::App& app, Arguments& arguments) {
   return {verify, dump};
 }
 
+/// The commands about what an agent says it is.
+struct IdentityCommands {
+  IdentityCommands(CLI::App& agent, Arguments& arguments);
+
+  CLI::App* shows;
+  CLI::App* registers;
+  CLI::App* unregisters;
+};
+
+IdentityCommands::IdentityCommands(CLI::App& agent, Arguments& arguments)
+    : shows(agent.add_subcommand("show", "Who an agent is, by what it says about itself")),
+      registers(agent.add_subcommand(
+          "register", "Say who an agent is, with its own key; replaces what was said before")),
+      unregisters(agent.add_subcommand(
+          "unregister", "Take it back; the agent's id, and the mail that waits for it, stay")) {
+  for (CLI::App* command : {shows, unregisters}) {
+    command->add_option("NAME", arguments.agent_show.name, "The agent's name")->required();
+    add_common(*command, arguments);
+  }
+  AgentRegisterOptions& said = arguments.agent_register;
+  registers->add_option("NAME", said.name, "The agent's name")->required();
+  registers->add_option("--passport", said.passport, "A file with one JSON object");
+  registers->add_option("--resume", said.resume,
+                        "The same; its list claimed_capabilities is what agents are found by");
+  registers->add_option("--skill", said.skill, "A text file: SKILL.md");
+  registers->add_option("--rule", said.rule, "A file with one JSON object");
+  add_common(*registers, arguments);
+}
+
 /// The commands about mail that lies at the hub.
 struct MailCommands {
   MailCommands(CLI::App& app, Arguments& arguments);
@@ -202,8 +233,10 @@ int main_of(int argc, char** argv) {
                         "Names that the key may use, comma-separated, * and ? allowed (default: "
                         "NAME alone)");
   add_common(*agent_add, arguments);
-  CLI::App* agent_list = agent->add_subcommand("list", "List agents and their waiting mail");
+  CLI::App* agent_list =
+      agent->add_subcommand("list", "List agents, who is there, and their waiting mail");
   add_common(*agent_list, arguments);
+  const IdentityCommands identity(*agent, arguments);
   CLI::App* agent_remove = agent->add_subcommand(
       "remove", "Withdraw a name; mail that waits for it becomes dead letters");
   agent_remove->add_option("NAME", arguments.agent_remove.name, "The agent's name")->required();
@@ -227,6 +260,13 @@ int main_of(int argc, char** argv) {
   if (init->parsed()) return run_init(arguments.init);
   if (agent_add->parsed()) return run_agent_add(arguments.common, arguments.agent_add);
   if (agent_list->parsed()) return run_agent_list(arguments.common);
+  if (identity.shows->parsed()) return run_agent_show(arguments.common, arguments.agent_show);
+  if (identity.registers->parsed()) {
+    return run_agent_register(arguments.common, arguments.agent_register);
+  }
+  if (identity.unregisters->parsed()) {
+    return run_agent_unregister(arguments.common, arguments.agent_show);
+  }
   if (agent_remove->parsed()) return run_agent_remove(arguments.common, arguments.agent_remove);
   if (send->parsed()) return run_send(arguments.common, arguments.send);
   if (listen->parsed()) return run_listen(arguments.common, arguments.listen);

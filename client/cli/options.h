@@ -29,6 +29,20 @@ struct AgentAddOptions {
   std::string globs;  ///< Comma-separated; empty: the name alone.
 };
 
+/// Files; empty: the agent says nothing of this kind.
+struct AgentRegisterOptions {
+  std::string name;
+  std::string passport;
+  std::string resume;
+  std::string skill;
+  std::string rule;
+};
+
+/// For `agent show` and `agent unregister`.
+struct AgentShowOptions {
+  std::string name;
+};
+
 struct AgentRemoveOptions {
   std::string name;
 };

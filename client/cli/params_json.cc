@@ -27,6 +27,22 @@ nlohmann::json to_json(const std::vector<ParamMap>& rows) {
   return out;
 }
 
+nlohmann::json agent_json(const ParamMap& agent) {
+  nlohmann::json out = to_json(agent);
+  for (const char* part : {"passport", "resume", "rule"}) {
+    const auto document = agent.bytes(part);
+    if (!document) continue;
+    // What is no JSON (a bin, say) stays in hex.
+    auto parsed = nlohmann::json::from_msgpack(*document, true, false);
+    if (document->empty()) {
+      out[part] = nullptr;
+    } else if (!parsed.is_discarded()) {
+      out[part] = std::move(parsed);
+    }
+  }
+  return out;
+}
+
 std::string json_text(const nlohmann::json& json) {
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }

@@ -50,6 +50,7 @@ Described describe_agent(Json out, Bytes payload) {
   out["name"] = agent->name;
   out["role"] = agent->role == AgentRole::kAdmin ? "admin" : "agent";
   out["version"] = agent->version;
+  out["registered"] = agent->registered_at_ns != 0;
   return out;
 }
 

@@ -250,5 +250,76 @@ TEST(Requests, LostAnswersAreAskedForAgainOrUnknown) {
   EXPECT_EQ(c.take<Responded>().at(0).request_id, read);
 }
 
+// ---- Presence
+
+Welcome welcome_from(std::uint8_t boot) {
+  Welcome welcome = test::welcome();
+  welcome.boot.bytes.fill(boot);
+  return welcome;
+}
+
+Presence one_there(std::uint64_t version, bool snapshot, bool more = false) {
+  return {snapshot, version, more, {{agent_named('B'), "bob", PresenceState::kOnline, 7}}};
+}
+
+TEST(PresenceWatch, SubscribesWhenTheConnectionIsOpenAndHandsOutWhatComes) {
+  Conversation c;
+  c.engine().watch_presence(true);
+  c.greet();
+  EXPECT_TRUE(c.heard.subscribes.empty());
+  c.say(welcome_from(1));
+  ASSERT_EQ(c.heard.subscribes.size(), 1U);
+  EXPECT_EQ(c.heard.subscribes[0].topic, kPresenceTopic);
+  EXPECT_EQ(c.heard.subscribes[0].version, 0U);
+  c.say(Response{c.heard.subscribes[0].request_id, ErrorCode::kOk, {}, {0x80}});
+  c.say(one_there(5, true, true));
+  c.say(one_there(6, false));
+  const auto heard = c.take<PresenceHeard>();
+  ASSERT_EQ(heard.size(), 2U);
+  EXPECT_TRUE(heard[0].snapshot);
+  EXPECT_FALSE(heard[0].complete);
+  EXPECT_EQ(heard[0].agents.at(0).name, "bob");
+  EXPECT_FALSE(heard[1].snapshot);
+  EXPECT_TRUE(heard[1].complete);
+  EXPECT_EQ(c.heard.subscribes.size(), 1U);
+}
+
+TEST(PresenceWatch, GoesOnWhereItWasAfterAReconnect) {
+  Conversation c;
+  c.engine().watch_presence(true);
+  c.greet();
+  c.say(welcome_from(1));
+  c.say(one_there(5, true));
+  c.lose();
+  c.greet();
+  c.say(welcome_from(2));
+  ASSERT_EQ(c.heard.subscribes.size(), 2U);
+  EXPECT_EQ(c.heard.subscribes[1].version, 5U);
+  EXPECT_EQ(c.heard.subscribes[1].boot, welcome_from(1).boot)
+      << "the hub sees whether it is the one that told it";
+  c.say(one_there(2, true));
+  c.lose();
+  c.greet();
+  c.say(welcome_from(2));
+  EXPECT_EQ(c.heard.subscribes.at(2).version, 2U);
+  EXPECT_EQ(c.heard.subscribes.at(2).boot, welcome_from(2).boot);
+}
+
+TEST(PresenceWatch, EndsWhenNobodyWantsItAndWhatIsUnderWayIsDropped) {
+  Conversation c;
+  c.engine().watch_presence(true);
+  c.greet();
+  c.say(welcome_from(1));
+  c.engine().watch_presence(false);
+  c.turn();
+  ASSERT_EQ(c.heard.unsubscribes.size(), 1U);
+  c.say(one_there(5, true));
+  EXPECT_TRUE(c.take<PresenceHeard>().empty());
+  c.lose();
+  c.greet();
+  c.say(welcome_from(1));
+  EXPECT_EQ(c.heard.subscribes.size(), 1U);
+}
+
 }  // namespace
 }  // namespace capstan

@@ -44,6 +44,7 @@ class FakeHub {
   MemoryWire& wire() { return *wire_; }
   std::atomic<bool> accepting = true;
   std::atomic<std::uint64_t> stored = 0;
+  ParamMap registered;  ///< Params of the last registration; look after its answer.
   /// What the receiver of this name has told last. Waits until it is at least `credit`.
   std::uint64_t wait_for_credit(const std::string& name, std::uint64_t credit) {
     std::unique_lock lock(mutex_);
@@ -59,6 +60,25 @@ class FakeHub {
   }
 
  private:
+  static ParamMap described(const std::string& name) {
+    return ParamMap()
+        .set("name", name)
+        .set("agent_id", ByteBuffer(16, static_cast<std::uint8_t>(name[0])))
+        .set("presence", std::string("online"))
+        .set("registered", true)
+        .set("version", std::uint64_t{4});
+  }
+  /// One agent a page, and an empty page between them.
+  static ByteBuffer page(const ParamMap& params) {
+    const std::string after = params.text("after").value_or("");
+    std::vector<ParamMap> agents;
+    if (after.empty()) agents.push_back(described("alice"));
+    if (after == "b") agents.push_back(described("carol"));
+    const std::string last = after.empty() ? "a" : after == "a" ? "b" : "c";
+    return encode_params(
+        ParamMap().set("agents", std::move(agents)).set("after", last).set("more", last != "c"));
+  }
+
   void run() {
     while (!stop_) {
       if (!wire_->grant(10)) continue;
@@ -84,6 +104,9 @@ class FakeHub {
       out.write(response);
     }
     for (const Request& request : heard.requests) answer(request, out);
+    for (std::size_t i = 0; i < heard.subscribes.size(); ++i) {
+      out.write(Presence{true, 1, false, {{agent_named('B'), "bob", PresenceState::kOnline, 7}}});
+    }
     for (const test::Sent& sent : heard.sent) store(sent, out);
     for (const Receipt& receipt : heard.receipts) {
       take_credit(receipt.session, receipt.credit_until);
@@ -108,6 +131,14 @@ class FakeHub {
   void answer(const Request& request, BodyWriter& out) {
     Response response = test::attached(request.request_id, 'B');
     const auto params = decode_params(request.params);
+    if (request.operation == "register" || request.operation == "unregister") {
+      registered = *params;
+      response.result = encode_params(ParamMap().set("version", std::uint64_t{4}));
+    }
+    if (request.operation == "list_agents") response.result = page(*params);
+    if (request.operation == "get_agent" && params->flag("profile")) {
+      response.result = encode_params(described("bob").set("skill_md", std::string("# how")));
+    }
     const auto name = params.ok() ? params->text("name") : std::nullopt;
     if (name == "nobody") response = {request.request_id, ErrorCode::kNotFound, "no agent", {}};
     out.write(response);
@@ -406,6 +437,65 @@ TEST(HubClient, CloseEndsItsAgentsAndWhatWaits) {
   EXPECT_EQ(waiting.get().error().code, ErrorCode::kClosed);
   EXPECT_EQ((*agent)->send_text("bob", "late").error().code, ErrorCode::kClosed);
   EXPECT_EQ((*client)->request("status", {}, 10).error().code, ErrorCode::kClosed);
+}
+
+// ---- Who is on the hub
+
+TEST(HubClient, RegistersAnAgentWithAllThatItSays) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  ASSERT_TRUE(client.ok());
+  AgentProfile profile;
+  profile.passport = {0x80};
+  profile.skill = "# how";
+  const auto version = (*client)->register_agent("bob", profile, kPatienceMs);
+  ASSERT_TRUE(version.ok());
+  EXPECT_EQ(*version, 4U);
+  EXPECT_EQ(hub.registered.text("name"), "bob");
+  EXPECT_EQ(hub.registered.bytes("passport"), ByteBuffer{0x80});
+  EXPECT_EQ(hub.registered.text("skill_md"), "# how");
+  EXPECT_TRUE((*client)->unregister_agent("carol", kPatienceMs).ok());
+  EXPECT_EQ(hub.registered.text("name"), "carol");
+}
+
+TEST(HubClient, DescribesOneAgentAndListsAllPagesAlsoEmptyOnes) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  ASSERT_TRUE(client.ok());
+  const auto bob = (*client)->get_agent("bob", kPatienceMs);
+  ASSERT_TRUE(bob.ok());
+  EXPECT_EQ(bob->profile.skill, "# how");
+  EXPECT_EQ(bob->presence, PresenceState::kOnline);
+  EXPECT_EQ((*client)->get_agent("nobody", kPatienceMs).error().code, ErrorCode::kNotFound);
+  const auto agents = (*client)->list_agents({}, kPatienceMs);
+  ASSERT_TRUE(agents.ok());
+  ASSERT_EQ(agents->size(), 2U);
+  EXPECT_EQ(agents->at(0).name, "alice");
+  EXPECT_EQ(agents->at(1).name, "carol");
+}
+
+TEST(HubClient, HearsOfPresenceAgainAfterEachReconnect) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  ASSERT_TRUE(client.ok());
+  std::mutex mutex;
+  std::condition_variable changed;
+  int heard = 0;
+  (*client)->on_presence([&](const PresenceHeard& presence) {
+    const std::lock_guard lock(mutex);
+    if (presence.agents.at(0).name == "bob") ++heard;
+    changed.notify_all();
+  });
+  const auto wait_for = [&](int times) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::milliseconds(kPatienceMs),
+                            [&] { return heard >= times; });
+  };
+  EXPECT_TRUE(wait_for(1));
+  hub.wire().cut({ErrorCode::kUnavailable, "cut"});
+  EXPECT_TRUE(wait_for(2));
+  (*client)->on_presence({});
+  (*client)->close();
 }
 
 }  // namespace

@@ -68,6 +68,8 @@ struct Heard {
   std::vector<Receipt> receipts;
   std::vector<Request> requests;
   std::vector<Ping> pings;
+  std::vector<Subscribe> subscribes;
+  std::vector<Unsubscribe> unsubscribes;
   std::vector<SessionId> byes;  ///< Whom they name; 0: the connection.
   std::size_t largest_body = 0;
 
@@ -94,6 +96,8 @@ struct Heard {
         if (const auto* attach = std::get_if<Attach>(&*control)) attaches.push_back(*attach);
         if (const auto* request = std::get_if<Request>(&*control)) requests.push_back(*request);
         if (const auto* ping = std::get_if<Ping>(&*control)) pings.push_back(*ping);
+        if (const auto* wish = std::get_if<Subscribe>(&*control)) subscribes.push_back(*wish);
+        if (const auto* wish = std::get_if<Unsubscribe>(&*control)) unsubscribes.push_back(*wish);
         if (const auto* bye = std::get_if<Bye>(&*control)) byes.push_back(bye->session);
       }
     }

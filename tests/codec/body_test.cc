@@ -112,7 +112,6 @@ TEST(BodyWriter, WritesEachFrameUnderItsTypeNumber) {
   std::uint8_t type = 0;
   for (const auto& [name, frame] : codec_test::sample_frames()) {
     ++type;
-    if (type == 11) type = 13;  // subscribe and unsubscribe come with topics.
     EXPECT_EQ(peek_type(frame), type) << name;
   }
 }

@@ -107,7 +107,7 @@ TEST(ControlFrames, WhatIsNoArrayIsMalformed) {
 TEST(ControlFrames, FastPathAndUnknownTypesAreUnknown) {
   for (unsigned type = 0; type < 256; ++type) {
     const bool control = type == 1 || type == 2 || type == 3 || (type >= 8 && type <= 10) ||
-                         (type >= 13 && type <= 15);
+                         (type >= 11 && type <= 16);
     EXPECT_EQ(refusal(frame_of(type)),
               control ? ErrorCode::kMalformedFrame : ErrorCode::kUnknownFrame)
         << type;
@@ -202,6 +202,9 @@ TEST(ControlFrames, WrittenAndReadIsTheSame) {
   expect_round_trip(codec_test::sample_error());
   expect_round_trip(Ping{UINT64_MAX});
   expect_round_trip(codec_test::sample_pong());
+  expect_round_trip(codec_test::sample_subscribe());
+  expect_round_trip(Unsubscribe{1, "anything"});
+  expect_round_trip(codec_test::sample_presence());
   expect_round_trip(codec_test::sample_request());
   expect_round_trip(codec_test::sample_response());
   expect_round_trip(Bye{ErrorCode::kHubStopping, "the hub is stopping"});
@@ -211,6 +214,8 @@ TEST(ControlFrames, WrittenAndReadIsTheSame) {
 TEST(ControlFrames, EmptyListsTextsAndBinsStayEmpty) {
   expect_round_trip(Hello{});
   expect_round_trip(Pong{});
+  expect_round_trip(Subscribe{});
+  expect_round_trip(Presence{});
   expect_round_trip(Request{});
   expect_round_trip(Response{});
   expect_round_trip(Bye{});

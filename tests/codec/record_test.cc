@@ -16,6 +16,13 @@ AgentRecord sample_agent() {
   agent.role = AgentRole::kAdmin;
   agent.version = 3;
   agent.created_at_ns = 0x0102030405060708ULL;
+  agent.updated_at_ns = 0x0202030405060708ULL;
+  agent.registered_at_ns = 0x0302030405060708ULL;
+  agent.durability = Durability::kWritten;
+  agent.profile.passport = {0x80};
+  agent.profile.resume = {0x81, 0x01, 0x02};
+  agent.profile.skill = "how to fold paper";
+  agent.profile.rule = {0x81, 0x01, 0xc0};
   return agent;
 }
 

@@ -106,6 +106,18 @@ inline ErrorFrame sample_error() {
 
 inline Pong sample_pong() { return {99, {{1, Position{5}}, {300, Position{70'000}}}}; }
 
+inline Subscribe sample_subscribe() {
+  return {9, std::string(kPresenceTopic), id_from<BootId>(0x40), 4711};
+}
+
+inline Presence sample_presence() {
+  return {true,
+          70'000,
+          true,
+          {{id_from<AgentId>(0x10), "bob", PresenceState::kOnline, 1'771'000'000'123'456'789},
+           {id_from<AgentId>(0x20), "carol", PresenceState::kRemoved, 0}}};
+}
+
 inline Request sample_request() { return {8, "get_agent", {0x80}}; }
 
 inline Response sample_response() { return {8, ErrorCode::kNotFound, "no such agent", {0x80}}; }
@@ -123,9 +135,12 @@ inline std::vector<std::pair<std::string, ByteBuffer>> sample_frames() {
           {"error", frame_bytes(sample_error())},
           {"ping", frame_bytes(Ping{99})},
           {"pong", frame_bytes(sample_pong())},
+          {"subscribe", frame_bytes(sample_subscribe())},
+          {"unsubscribe", frame_bytes(Unsubscribe{10, std::string(kPresenceTopic)})},
           {"request", frame_bytes(sample_request())},
           {"response", frame_bytes(sample_response())},
-          {"bye", frame_bytes(Bye{ErrorCode::kHubStopping, "the hub is stopping"})}};
+          {"bye", frame_bytes(Bye{ErrorCode::kHubStopping, "the hub is stopping"})},
+          {"presence", frame_bytes(sample_presence())}};
 }
 
 }  // namespace capstan::codec_test

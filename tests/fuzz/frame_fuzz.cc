@@ -4,6 +4,7 @@
 #include "capstan/codec/compact.h"
 #include "capstan/codec/envelope.h"
 #include "capstan/codec/params.h"
+#include "capstan/codec/profile.h"
 #include "msgpack_oracle.h"
 #include "target.h"
 
@@ -169,6 +170,18 @@ void check_text_event(Bytes input) {
   CAPSTAN_CHECK(again && *again == *text);
 }
 
+/// What an agent says about itself is taken or refused by all readers alike, and a passport without
+/// its secret has none to lose.
+void check_profile(Bytes input) {
+  const auto kept = without_claim(input);
+  CAPSTAN_CHECK(kept.ok() == check_document(input).ok());
+  (void)claims_capability(input, "a");
+  if (!kept) return;
+  CAPSTAN_CHECK(kept->size() <= input.size());
+  const auto again = without_claim(*kept);
+  CAPSTAN_CHECK(again && *again == *kept);
+}
+
 }  // namespace
 
 void run_one(Bytes input) {
@@ -177,6 +190,7 @@ void run_one(Bytes input) {
   check_envelope(input);
   check_params(input);
   check_text_event(input);
+  check_profile(input);
 }
 
 }  // namespace capstan::fuzz

@@ -30,6 +30,7 @@ struct PeerView {
   bool hostile = false;
   std::map<std::uint64_t, std::pair<SessionId, std::pair<std::string, std::uint64_t>>> attaching;
   std::map<SessionId, SessionView> sessions;
+  std::uint64_t presence_version = 0;
 };
 
 class Auditor {
@@ -51,6 +52,8 @@ class Auditor {
   void given_back(Stream stream, Position position);
   void delivered(std::size_t agent, Stream stream, const Delivered& delivery);
   void acknowledged(std::size_t agent, Position position);
+  /// The hub has answered a registration with this.
+  void registered(std::size_t agent, const Responded& answer);
 
   // --- What the disk does.
   /// It has damaged the block with these records.
@@ -101,6 +104,7 @@ class Auditor {
   void check_notify(const PeerView& peer, const NotifyView& notify);
   void check_response(PeerView& peer, const Response& response);
   void check_pong(const PeerView& peer, const Pong& pong);
+  void check_presence(PeerView& peer, const Presence& presence);
   [[nodiscard]] AgentId id_of(std::size_t agent) const;
 
   const Plan& plan_;

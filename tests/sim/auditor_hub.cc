@@ -89,6 +89,12 @@ void Auditor::recovered(Sequence last, std::span<const SharedBlock> blocks, cons
 
 void Auditor::check_state(const State& state) {
   if (state.agents().size() != ledger_.agents().size()) return violated("agents are missing");
+  for (const auto& [name, agent] : ledger_.agents()) {
+    const AgentRecord* known = state.find_agent(name);
+    if (known == nullptr || *known != agent) {
+      return violated("agent '" + name + "' is not what the WAL says");
+    }
+  }
   for (const auto& [channel, box] : ledger_.boxes()) {
     const auto at = state.mailboxes().find(channel);
     if (at == state.mailboxes().end()) return violated("mailbox " + channel.hex() + " is missing");
@@ -174,6 +180,7 @@ void Auditor::hub_sent(PeerView& peer, Bytes body) {
       if (!control) return violated("the hub sent a broken frame");
       if (const auto* response = std::get_if<Response>(&*control)) check_response(peer, *response);
       if (const auto* pong = std::get_if<Pong>(&*control)) check_pong(peer, *pong);
+      if (const auto* presence = std::get_if<Presence>(&*control)) check_presence(peer, *presence);
       if (const auto* error = std::get_if<ErrorFrame>(&*control)) {
         if (error->about == FrameType::kSend) counts_.add(Count::kRefusedSends);
       }
@@ -256,6 +263,37 @@ void Auditor::check_response(PeerView& peer, const Response& response) {
     return violated("an attach tells a floor that is not durable");
   }
   peer.sessions[session] = {*known, who.second};
+}
+
+void Auditor::check_presence(PeerView& peer, const Presence& presence) {
+  if (presence.version < peer.presence_version && !presence.snapshot) {
+    return violated("a presence goes back");
+  }
+  peer.presence_version = presence.version;
+  counts_.add(Count::kPresences, presence.agents.size());
+  for (const AgentPresence& agent : presence.agents) {
+    if (ledger_.agent_id(agent.name) != agent.agent) {
+      violated("the presence of '" + agent.name + "' is told before it is durable");
+    }
+  }
+}
+
+void Auditor::registered(std::size_t agent, const Responded& answer) {
+  if (answer.code == ErrorCode::kDiskFull || answer.code == ErrorCode::kHubStopping) return;
+  if (answer.code != ErrorCode::kOk) {
+    return violated("a registration is refused: " + answer.message);
+  }
+  counts_.add(Count::kRegistrations);
+  const auto result = decode_params(answer.result);
+  const auto at = ledger_.agents().find(plan_.agents[agent]);
+  if (!result || at == ledger_.agents().end() ||
+      result->bytes("agent_id") !=
+          ByteBuffer(at->second.id.bytes.begin(), at->second.id.bytes.end())) {
+    return violated("a registration names another agent");
+  }
+  if (result->number("version").value_or(UINT64_MAX) > at->second.version) {
+    violated("a registration is answered before it is durable");
+  }
 }
 
 void Auditor::check_pong(const PeerView& peer, const Pong& pong) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "capstan/codec/compact.h"
+#include "capstan/codec/params.h"
 
 namespace capstan::sim {
 
@@ -18,6 +19,7 @@ void Client::start() {
   reconnecting_ = false;
   connected_before_ = false;
   works_.clear();
+  registrations_.clear();
   engine_ = std::make_unique<ClientEngine>(EngineOptions{}, random_.next());
   if (receives_) {
     for (const std::size_t agent : key_.agents) open_session(agent, true);
@@ -26,6 +28,8 @@ void Client::start() {
     open_session(key_.agents[one], false);
   }
   if (random_.one_in(2)) post_again(*works_.front());
+  if (random_.one_in(2)) register_somebody();
+  if (random_.one_in(4)) engine_->watch_presence(true);
   connect();
   plan_post();
 }
@@ -236,6 +240,13 @@ Wishes Client::make_wishes(std::size_t agent) {
 void Client::post_again(Work& work) {
   const std::size_t count = std::min<std::size_t>(std::exchange(unanswered_, 0), 64);
   if (!calm_) post(work, count);
+}
+
+void Client::register_somebody() {
+  const std::size_t agent = works_[static_cast<std::size_t>(random_.below(works_.size()))]->agent;
+  const std::string skill(static_cast<std::size_t>(random_.below(2000)), 's');
+  const ParamMap params = ParamMap().set("name", common_.plan.agents[agent]).set("skill_md", skill);
+  registrations_[engine_->request("register", encode_params(params), Repeat::kYes)] = agent;
 }
 
 void Client::plan_receipt(Work& work) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -60,6 +61,7 @@ class Client final : public Endpoint {
   void post(Work& work, std::size_t count);
   [[nodiscard]] Wishes make_wishes(std::size_t agent);
   void post_again(Work& work);
+  void register_somebody();
   void plan_receipt(Work& work);
   void give_receipts(Work& work);
   void note_refusals(const ByteBuffer& body);
@@ -70,6 +72,7 @@ class Client final : public Endpoint {
   void on(const Delivered& delivered);
   void on(const Accepted& accepted);
   void on(const Refused& refused);
+  void on(const Responded& answer);
   void on(const MustReconnect& must);
   void on(const ConnectionEnded& ended);
   template <typename Other>
@@ -84,7 +87,8 @@ class Client final : public Endpoint {
   std::unique_ptr<ClientEngine> engine_;
   WirePtr wire_;
   std::vector<std::unique_ptr<Work>> works_;
-  std::size_t unanswered_ = 0;  // Posts of the last life.
+  std::map<std::uint64_t, std::size_t> registrations_;  // Agents, by request id.
+  std::size_t unanswered_ = 0;                          // Posts of the last life.
   std::uint64_t life_ = 0;
   std::uint64_t wake_ns_ = 0;
   bool connected_before_ = false;

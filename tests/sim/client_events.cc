@@ -70,6 +70,13 @@ void Client::on(const Refused& refused) {
   }
 }
 
+void Client::on(const Responded& answer) {
+  const auto agent = registrations_.find(answer.request_id);
+  if (agent == registrations_.end()) return;
+  common_.auditor.registered(agent->second, answer);
+  registrations_.erase(agent);
+}
+
 void Client::on(const MustReconnect&) {
   if (wire_ != nullptr) network_.close(std::exchange(wire_, nullptr));
   reconnect_later();

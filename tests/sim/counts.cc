@@ -33,6 +33,8 @@ constexpr std::array kEntries{
     Entry{Count::kLinkCuts, "links cut"},
     Entry{Count::kClientCrashes, "client crashes"},
     Entry{Count::kSupersessions, "receivers superseded"},
+    Entry{Count::kRegistrations, "agents registered"},
+    Entry{Count::kPresences, "presences told"},
     Entry{Count::kProcessKills, "hub processes killed"},
     Entry{Count::kPowerCuts, "power cuts"},
     Entry{Count::kTornCommits, "power cuts inside a commit"},

@@ -32,6 +32,8 @@ enum class Count : std::uint8_t {
   kLinkCuts,
   kClientCrashes,
   kSupersessions,
+  kRegistrations,
+  kPresences,
   kProcessKills,
   kPowerCuts,
   kTornCommits,

@@ -45,7 +45,7 @@ std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns)
     case RecordType::kAgent: {
       const auto agent = decode_agent_record(record.payload);
       if (!agent) return "not an agent record";
-      if (agents_.count(agent->name) != 0) return "agent '" + agent->name + "' is made twice";
+      if (std::string wrong = check_change(*agent); !wrong.empty()) return wrong;
       agents_[agent->name] = *agent;
       boxes_.try_emplace(mailbox_of(agent->id));
       return {};
@@ -312,6 +312,21 @@ const Stored* Ledger::find(const EnvelopeId& id) const {
   if (at == by_sequence_.end()) return nullptr;
   const Stored& stored = boxes_.at(at->second.first).mail[at->second.second.value - 1];
   return stored.id == id ? &stored : nullptr;
+}
+
+std::string Ledger::check_change(const AgentRecord& agent) const {
+  const auto at = agents_.find(agent.name);
+  if (at == agents_.end()) return agent.version == 1 ? "" : "an agent begins with a later version";
+  const AgentRecord& before = at->second;
+  if (agent.id != before.id || agent.key != before.key ||
+      agent.created_at_ns != before.created_at_ns) {
+    return "agent '" + agent.name + "' became another one";
+  }
+  if (agent.version != before.version + 1) {
+    return "agent '" + agent.name + "' goes from version " + std::to_string(before.version) +
+           " to " + std::to_string(agent.version);
+  }
+  return {};
 }
 
 std::optional<AgentId> Ledger::agent_id(const std::string& name) const {

@@ -88,6 +88,8 @@ class Ledger {
   [[nodiscard]] const std::vector<std::pair<ChannelId, Position>>& fresh() const { return fresh_; }
 
  private:
+  /// What is wrong with this record of an agent; empty: nothing.
+  [[nodiscard]] std::string check_change(const AgentRecord& agent) const;
   [[nodiscard]] std::string take_record(const RecordView& record, std::uint64_t wall_ns);
   [[nodiscard]] std::string take_envelope(const RecordView& record);
   [[nodiscard]] std::string take_settled(const SettledRecord& record, std::uint64_t wall_ns);

@@ -117,6 +117,22 @@ def cursors(value):
     return pairs
 
 
+def flag(value):
+    return value if u64(value) <= 1 else refuse()
+
+
+def presences(value):
+    if type(value) is not list:
+        refuse()
+    agents = []
+    for entry in value:
+        if type(entry) is not list or len(entry) < 4:
+            refuse()
+        state = entry[2] if u64(entry[2]) <= 2 else refuse()
+        agents.append([id16(entry[0]), text(entry[1]), state, u64(entry[3])])
+    return agents
+
+
 def mode(value):
     return value if u64(value) <= 1 else refuse()
 
@@ -161,6 +177,10 @@ FRAMES = {
     14: ("response", [("request_id", u64), ("code", code), ("message", text),
                       ("result", octets_field)]),
     15: ("bye", [("code", code), ("message", text), ("session", u32)]),
+    11: ("subscribe", [("request_id", u64), ("topic", text), ("boot", id16), ("version", u64)]),
+    12: ("unsubscribe", [("request_id", u64), ("topic", text)]),
+    16: ("presence", [("snapshot", flag), ("version", u64), ("more", flag),
+                      ("agents", presences)]),
 }
 
 RECEIPT_WHAT = {0: lambda value: refuse() if value is not None else None, 1: id16, 2: u64, 3: u64,
@@ -200,6 +220,8 @@ def encode_frame(fields):
     array = [number]
     for key, take in FRAMES[number][1]:
         value = fields[key]
+        if take is presences:
+            value = [[bytes.fromhex(entry[0]), *entry[1:]] for entry in value]
         is_id = (take is since and value) or (take is None and fields["kind"] == 1)
         array.append(bytes.fromhex(value) if (take in HEX or is_id) and value is not None else value)
     if number == 7 and fields["kind"] == NACK:
@@ -334,7 +356,6 @@ def packable(value):
 
 RECORD_HEADER = struct.Struct("<IBBH")
 RECORDS = {
-    2: ("agent", "<16s32sBIQH", ["id", "key", "role", "version", "created_at_ns", "name"]),
     3: ("settled", "<16s16sBQI", ["agent", "channel", "why", "bytes", "intervals"]),
     4: ("skipped", "<16sQQ", ["agent", "epoch", "number"]),
     5: ("segment", "<QB", ["first", "state"]),
@@ -347,6 +368,10 @@ RECORDS = {
     15: ("agent_retired", "<16sQ", ["agent", "retired_at_ns"]),
 }
 DEAD = "<16s16sQIQH"
+AGENT = "<16s32sBBHIQQQH"
+AGENT_KEYS = ["id", "key", "role", "durability", "version", "created_at_ns", "updated_at_ns",
+              "registered_at_ns"]
+PROFILE_KEYS = ["passport", "resume", "skill", "rule"]
 MARKERS = {8: "snapshot_begin", 10: "snapshot_end"}
 
 
@@ -355,6 +380,37 @@ def take_fixed(form, payload):
     if len(payload) < size:
         refuse("damaged")
     return list(struct.unpack_from(form, payload)), payload[size:]
+
+
+def take_sized(form, octets):
+    (length,), rest = take_fixed(form, octets)
+    if len(rest) < length:
+        refuse("damaged")
+    return rest[:length], rest[length:]
+
+
+def decode_agent(payload):
+    values, _ = take_fixed(AGENT, payload)
+    if values.pop(4) != 0 or values[3] > 2:
+        refuse("damaged")
+    name, rest = take_sized("<H", payload[struct.calcsize(AGENT) - 2:])
+    fields = {"record": "agent", **dict(zip(AGENT_KEYS, values)), "name": name.decode()}
+    fields["id"], fields["key"] = fields["id"].hex(), fields["key"].hex()
+    for key in PROFILE_KEYS:
+        octets, rest = take_sized("<I", rest)
+        fields[key] = octets.decode() if key == "skill" else octets.hex()
+    return refuse("damaged") if rest else fields
+
+
+def encode_agent(fields):
+    name = fields["name"].encode()
+    values = [fields[key] for key in AGENT_KEYS]
+    values = [bytes.fromhex(v) if isinstance(v, str) else v for v in values]
+    payload = struct.pack(AGENT, *values[:4], 0, *values[4:], len(name)) + name
+    for key in PROFILE_KEYS:
+        octets = fields[key].encode() if key == "skill" else bytes.fromhex(fields[key])
+        payload += struct.pack("<I", len(octets)) + octets
+    return payload
 
 
 def decode_record(octets):
@@ -371,6 +427,8 @@ def decode_record(octets):
         recipients = [rest[16 * i:16 * i + 16].hex() for i in range(recipient_count)]
         return {"record": "envelope", "position": position, "epoch": epoch, "number": number,
                 "priority": priority, "recipients": recipients, "envelope": rest[16 * recipient_count:].hex()}
+    if kind == 2:
+        return decode_agent(payload)
     if kind == 13:
         values, rest = take_fixed(DEAD, payload)
         agent, channel, position, attempts, died_at_ns, length = values
@@ -395,7 +453,7 @@ def decode_record(octets):
     for key, value in fields.items():
         if isinstance(value, bytes):
             fields[key] = value.hex()
-    if name in ("agent", "retry"):
+    if name == "retry":
         key = keys[-1]
         length, fields[key] = fields[key], rest.decode()
         rest = b"" if len(rest) == length else refuse("damaged")
@@ -419,6 +477,8 @@ def encode_record(fields):
         kind, recipient_count, priority = 1, len(fields["recipients"]), fields["priority"]
         payload = struct.pack("<QQQ", fields["position"], fields["epoch"], fields["number"])
         payload += bytes.fromhex("".join(fields["recipients"]) + fields["envelope"])
+    elif name == "agent":
+        kind, payload = 2, encode_agent(fields)
     elif name == "dead":
         kind, reason = 13, fields["reason"].encode()
         payload = struct.pack(DEAD, bytes.fromhex(fields["agent"]),
@@ -434,7 +494,7 @@ def encode_record(fields):
         kind = next(n for n, entry in RECORDS.items() if entry[0] == name)
         _, form, keys = RECORDS[kind]
         values, rest = [fields[key] for key in keys], b""
-        if name in ("agent", "retry"):
+        if name == "retry":
             rest = fields[keys[-1]].encode()
             values[-1] = len(rest)
         elif name == "settled":

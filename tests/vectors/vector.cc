@@ -155,6 +155,31 @@ Json fields_of(const Bye& f) {
           {"session", f.session}};
 }
 
+Json fields_of(const Subscribe& f) {
+  return {{"frame", "subscribe"},
+          {"request_id", f.request_id},
+          {"topic", f.topic},
+          {"boot", f.boot.hex()},
+          {"version", f.version}};
+}
+
+Json fields_of(const Unsubscribe& f) {
+  return {{"frame", "unsubscribe"}, {"request_id", f.request_id}, {"topic", f.topic}};
+}
+
+Json fields_of(const Presence& f) {
+  Json agents = Json::array();
+  for (const AgentPresence& agent : f.agents) {
+    agents.push_back(Json::array(
+        {agent.agent.hex(), agent.name, static_cast<unsigned>(agent.state), agent.since_ns}));
+  }
+  return {{"frame", "presence"},
+          {"snapshot", f.snapshot ? 1 : 0},
+          {"version", f.version},
+          {"more", f.more ? 1 : 0},
+          {"agents", std::move(agents)}};
+}
+
 template <typename Frame>
 Result<Decoded> again(const Frame& frame) {
   BodyWriter writer;
@@ -285,10 +310,20 @@ Json fields_of(const EnvelopeRecord& r) {
 }
 
 Json fields_of(const AgentRecord& r) {
-  return {{"record", "agent"},    {"id", r.id.hex()},
-          {"key", to_hex(r.key)}, {"role", static_cast<unsigned>(r.role)},
-          {"version", r.version}, {"created_at_ns", r.created_at_ns},
-          {"name", r.name}};
+  return {{"record", "agent"},
+          {"id", r.id.hex()},
+          {"key", to_hex(r.key)},
+          {"role", static_cast<unsigned>(r.role)},
+          {"durability", static_cast<unsigned>(r.durability)},
+          {"version", r.version},
+          {"created_at_ns", r.created_at_ns},
+          {"updated_at_ns", r.updated_at_ns},
+          {"registered_at_ns", r.registered_at_ns},
+          {"name", r.name},
+          {"passport", to_hex(r.profile.passport)},
+          {"resume", to_hex(r.profile.resume)},
+          {"skill", r.profile.skill},
+          {"rule", to_hex(r.profile.rule)}};
 }
 
 Json fields_of(const SettledRecord& r) {

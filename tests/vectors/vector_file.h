@@ -149,6 +149,12 @@ template <typename Record>
   for (std::size_t i = 0; i < agent.key.size(); ++i) agent.key[i] = static_cast<std::uint8_t>(i);
   agent.version = 2;
   agent.created_at_ns = 1'771'000'000'123'456'789;
+  agent.updated_at_ns = 1'771'000'001'000'000'000;
+  agent.registered_at_ns = agent.updated_at_ns;
+  agent.profile.passport = raw("81a46b696e64a56167656e74");      // {"kind": "agent"}
+  agent.profile.resume = raw("81a773756d6d617279a5626f6c7473");  // {"summary": "bolts"}
+  agent.profile.skill = "---\nname: bob\n---\n";
+  agent.profile.rule = raw("81a776657273696f6e01");  // {"version": 1}
   return agent;
 }
 

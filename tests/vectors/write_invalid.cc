@@ -44,6 +44,14 @@ void write_invalid_frames(VectorFile& file) {
   bad("a receipt for an envelope without its id", "95070101c000");
   bad("a receipt up to nil", "95070102c000");
   bad("a credit with an id", "95070100c410000000000000000000000000000000000000");
+  bad("a subscribe whose boot has 15 octets", "950b01a178c40f00000000000000000000000000000000");
+  bad("an unsubscribe without its topic", "920c01");
+  bad("a presence whose snapshot is 2", "95100201c090");
+  bad("a presence without its agents", "9410000100");
+  bad("a presence whose agent has three fields",
+      "95100001009193c41000000000000000000000000000000000a16101");
+  bad("a presence of an agent in state 3",
+      "95100001009194c41000000000000000000000000000000000a1610301");
   bad("a pong whose cursor has one element", "930a01919101");
   bad("a response without its result", "940e0100a0");
   bad("a response whose code is a text", "950e01a26f6ba0c400");
@@ -56,8 +64,6 @@ void write_invalid_frames(VectorFile& file) {
                kBad);
   constexpr auto kUnknown = ErrorCode::kUnknownFrame;
   file.invalid("frame: type 0", "frame", framed(raw("9100")), kUnknown);
-  file.invalid("frame: subscribe is reserved", "frame", framed(raw("920b01")), kUnknown);
-  file.invalid("frame: unsubscribe is reserved", "frame", framed(raw("920c01")), kUnknown);
   file.invalid("frame: type 200", "frame", framed(raw("92ccc801")), kUnknown);
 }
 

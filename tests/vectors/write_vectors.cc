@@ -61,6 +61,17 @@ void write_control_frames(VectorFile& file) {
   file.valid("response", "frame", body(Response{3, ErrorCode::kOk, "", encode_params(found)}));
   file.valid("response that refuses", "frame",
              body(Response{4, ErrorCode::kNotFound, "no agent is named 'bo'", {}}));
+  const std::string presence(kPresenceTopic);
+  file.valid("subscribe", "frame", body(Subscribe{5, presence, {}, 0}));
+  file.valid("subscribe that goes on", "frame", body(Subscribe{6, presence, welcome.boot, 4711}));
+  file.valid("unsubscribe", "frame", body(Unsubscribe{7, presence}));
+  file.valid("presence without a change", "frame", body(Presence{false, 4711, false, {}}));
+  file.valid("presence that begins anew", "frame",
+             body(Presence{true,
+                           70'000,
+                           true,
+                           {{bob, "bob", PresenceState::kOnline, 1'771'000'000'123'456'789},
+                            {id<AgentId>(0x20), "carol", PresenceState::kRemoved, 0}}}));
   file.valid("bye", "frame", body(Bye{}));
   file.valid("bye to one session", "frame", body(Bye{ErrorCode::kOk, "", 9}));
   file.valid("bye from a hub that stops", "frame",
@@ -197,6 +208,9 @@ void write_records(VectorFile& file) {
   agent.role = AgentRole::kAdmin;
   agent.key = {};
   agent.name = "operator";
+  agent.registered_at_ns = 0;
+  agent.profile = {};
+  agent.durability = Durability::kMemory;
   file.valid("agent that is an operator", "record", recorded(agent));
   SettledRecord settled{id<AgentId>(0x10),
                         id<ChannelId>(0x10),

@@ -59,7 +59,8 @@ TEST(Control, ANewerMinorVersionAndItsFeaturesAreWelcome) {
   EXPECT_EQ(welcome.lease_ms, world.config.lease_ms);
   EXPECT_EQ(welcome.operations,
             (Texts{"agent_add", "agent_remove", "dead_drop", "dead_list", "dead_resend",
-                   "get_agent", "inbox", "list_agents", "status", "trace"}));
+                   "get_agent", "inbox", "list_agents", "register", "set_resume", "set_rule",
+                   "set_skill", "status", "trace", "unregister"}));
 }
 
 TEST(Control, ASecondHelloIsWelcomedAndChangesNothing) {
@@ -78,16 +79,17 @@ TEST(Control, ASecondHelloIsWelcomedAndChangesNothing) {
 TEST(Control, FramesOfTheHubAndOfNobodyAreUnknown) {
   World world;
   Peer& alice = world.connect("alice");
-  world.say(alice, Welcome{}, Accept{}, NotifyView{}, ErrorFrame{}, Pong{}, Response{});
+  world.say(alice, Welcome{}, Accept{}, NotifyView{}, ErrorFrame{}, Pong{}, Response{}, Presence{});
   const auto errors = alice.take<ErrorFrame>();
-  ASSERT_EQ(errors.size(), 6U);
+  ASSERT_EQ(errors.size(), 7U);
   const FrameType about[] = {FrameType::kWelcome, FrameType::kAccept, FrameType::kNotify,
-                             FrameType::kError,   FrameType::kPong,   FrameType::kResponse};
+                             FrameType::kError,   FrameType::kPong,   FrameType::kResponse,
+                             FrameType::kPresence};
   for (std::size_t i = 0; i < errors.size(); ++i) {
     EXPECT_EQ(errors[i].code, ErrorCode::kUnknownFrame);
     EXPECT_EQ(errors[i].about, about[i]);
   }
-  for (const unsigned type : {0U, 11U, 12U, 16U, 17U, 100U}) {
+  for (const unsigned type : {0U, 16U, 17U, 100U}) {
     world.feed(alice, {0xc4, 0x02, 0x91, static_cast<std::uint8_t>(type)});
     EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kUnknownFrame}) << type;
   }

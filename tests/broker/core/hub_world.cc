@@ -32,6 +32,7 @@ HubFrame decode(Bytes bytes) {
 
 struct KindOf {
   std::string operator()(const Welcome&) const { return "welcome"; }
+  std::string operator()(const Presence&) const { return "presence"; }
   std::string operator()(const Accept&) const { return "accept"; }
   std::string operator()(const Notified&) const { return "notify"; }
   std::string operator()(const ErrorFrame&) const { return "error"; }
@@ -94,6 +95,7 @@ void World::start(State state) {
   HubStart start;
   start.seed = 42;
   start.boot.bytes.fill(0xb0);
+  start.boot.bytes.back() = static_cast<std::uint8_t>(0xb0 + starts_++);
   start.version = "test";
   start.last_commit = last_commit_;
   start.last_sequence = last_sequence_;

@@ -30,7 +30,7 @@ struct Notified {
   [[nodiscard]] std::string text() const { return *decode_text_event(envelope.event_data); }
 };
 
-using HubFrame = std::variant<Welcome, Accept, Notified, ErrorFrame, Pong, Response, Bye>;
+using HubFrame = std::variant<Welcome, Accept, Notified, ErrorFrame, Pong, Response, Bye, Presence>;
 
 /// What an attach says; the rest has usual values.
 struct Binding {
@@ -232,6 +232,7 @@ class World {
   std::map<ConnectionId, std::unique_ptr<Peer>> peers_;
   std::uint32_t next_connection_ = 0;
   std::uint64_t next_request_ = 1;
+  std::uint8_t starts_ = 0;
   CommitNumber last_commit_;
   Sequence last_sequence_;
 };

@@ -37,7 +37,7 @@ TEST(Operations, AnUnknownOperationIsToldAsSuch) {
 TEST(Operations, OperatorsOperationsAreRefusedToAgentsCountedAndAudited) {
   World world;
   Peer& alice = world.connect("alice");
-  for (const char* operation : {"agent_add", "list_agents", "status"}) {
+  for (const char* operation : {"agent_add", "agent_remove", "status"}) {
     EXPECT_EQ(world.request(alice, operation).code, ErrorCode::kAccessDenied) << operation;
   }
   EXPECT_TRUE(world.audited("access_denied"));
@@ -53,16 +53,6 @@ TEST(Operations, ParametersThatAreNoMapAreMalformed) {
   EXPECT_EQ(responses[0].request_id, 4U);
   EXPECT_EQ(responses[0].code, ErrorCode::kMalformedFrame);
   EXPECT_EQ(responses[1].code, ErrorCode::kMalformedFrame);
-}
-
-TEST(Operations, GetAgentNeedsANameThatIsKnown) {
-  World world;
-  Peer& alice = world.connect("alice");
-  EXPECT_EQ(world.request(alice, "get_agent").code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(world.request(alice, "get_agent", ParamMap().set("name", std::uint64_t{5})).code,
-            ErrorCode::kInvalidArgument);
-  EXPECT_EQ(world.request(alice, "get_agent", ParamMap().set("name", std::string("nobody"))).code,
-            ErrorCode::kNotFound);
 }
 
 TEST(Operations, AgentAddNeedsANameAKeyAndNames) {
@@ -90,43 +80,6 @@ TEST(Operations, AgentAddRefusesANameOfAnotherKeyAndThenCreatesNone) {
 }
 
 // ---- Done ----
-
-TEST(Operations, GetAgentGivesTheId) {
-  World world;
-  Peer& alice = world.connect("alice");
-  const Response response =
-      world.request(alice, "get_agent", ParamMap().set("name", std::string("bob")));
-  ASSERT_EQ(response.code, ErrorCode::kOk);
-  const auto result = decode_params(response.result);
-  ASSERT_TRUE(result.ok());
-  EXPECT_EQ(result->bytes("agent_id"), bytes_of(world.id("bob")));
-  EXPECT_EQ(result->text("name"), "bob");
-}
-
-TEST(Operations, ListAgentsSaysWhoIsThereWithWhatMail) {
-  World world;
-  Peer& alice = world.connect("alice");
-  world.attach(alice, "alice", posting());
-  Peer& carol = world.connect("carol");
-  world.attach(carol, "carol", receiving());
-  world.send(alice, 1, "bob", "one");
-  world.send(alice, 2, "bob", "two");
-  Peer& admin = connect_operator(world);
-  const auto result = decode_params(world.request(admin, "list_agents").result);
-  ASSERT_TRUE(result.ok());
-  const auto* agents = result->maps("agents");
-  ASSERT_NE(agents, nullptr);
-  ASSERT_EQ(agents->size(), 3U);
-  const char* const names[] = {"alice", "bob", "carol"};
-  for (std::size_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(agents->at(i).text("name"), names[i]) << "sorted by name";
-    EXPECT_EQ(agents->at(i).bytes("agent_id"), bytes_of(world.id(names[i])));
-    EXPECT_EQ(agents->at(i).text("role"), "agent");
-    EXPECT_EQ(agents->at(i).flag("receiving"), i == 2);
-    EXPECT_EQ(agents->at(i).number("pending"), i == 1 ? 2U : 0U);
-    EXPECT_EQ(agents->at(i).number("pending_bytes"), world.mailbox(names[i]).pending_bytes);
-  }
-}
 
 TEST(Operations, StatusCountsWhatHappened) {
   World world;

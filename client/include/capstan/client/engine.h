@@ -72,6 +72,8 @@ class ClientEngine {
   [[nodiscard]] std::uint64_t request(std::string operation, ByteBuffer params, Repeat repeat);
   /// The answer is no longer wanted.
   void forget_request(std::uint64_t request_id);
+  /// Hears who comes and goes from now on, over reconnects; or no longer.
+  void watch_presence(bool watch);
   /// Says goodbye; the link may be dropped once the bodies are out.
   void bye();
 
@@ -104,6 +106,7 @@ class ClientEngine {
   void on(Time now, const Pong& pong);
   void on(Time now, const Response& response);
   void on(Time now, const Bye& bye);
+  void on(Time now, const Presence& presence);
   template <typename Unexpected>
   void on(Time now, const Unexpected& frame);  // a client's frame, sent by a hub: dropped
   void accept(Time now, Bytes frame);
@@ -121,6 +124,7 @@ class ClientEngine {
   void write_session(Time now, Session& session);
   void write_attach(Session& session);
   void write_requests();
+  void write_subscription();
   void set_timer(Session& session);
   void say_goodbye(Session& session);
   void forget(SessionId session);
@@ -149,6 +153,11 @@ class ClientEngine {
   std::uint64_t last_request_ = 0;
   std::unordered_map<std::string, Name> names_;
   std::size_t names_put_off_ = 0;  // with an ask_at_ns
+
+  bool watches_presence_ = false;
+  bool subscription_unsent_ = false;
+  BootId presence_boot_;                // of the hub life whose
+  std::uint64_t presence_version_ = 0;  // changes have been heard up to here
 
   std::uint64_t heard_ns_ = 0;  // the link came up, or the last frame came
   std::uint64_t ping_ns_ = 0;

@@ -97,6 +97,13 @@ struct NameResolved {
   ChannelId channel;
 };
 
+/// Agents have come or gone. PROTOCOL.md §6.17.
+struct PresenceHeard {
+  bool snapshot = false;  ///< Forget what was heard before: this begins anew.
+  bool complete = false;  ///< All that the hub knew when it wrote this has been heard.
+  std::vector<AgentPresence> agents;
+};
+
 /// Welcome has come, and every session has had its answer. Once per connection.
 struct Ready {};
 
@@ -110,8 +117,9 @@ struct ConnectionEnded {
   Error error;
 };
 
-using ClientEvent = std::variant<Attached, SessionEnded, Delivered, Accepted, Refused, Responded,
-                                 NameResolved, Ready, MustReconnect, ConnectionEnded>;
+using ClientEvent =
+    std::variant<Attached, SessionEnded, Delivered, Accepted, Refused, Responded, NameResolved,
+                 PresenceHeard, Ready, MustReconnect, ConnectionEnded>;
 using ClientEvents = std::vector<ClientEvent>;
 
 /// What the engine wants done, in this order within each list.

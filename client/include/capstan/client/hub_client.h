@@ -10,6 +10,7 @@
 
 #include "capstan/base/result.h"
 #include "capstan/client/agent_client.h"
+#include "capstan/client/agent_info.h"
 #include "capstan/client/engine.h"
 #include "capstan/client/link.h"
 #include "capstan/client/zmq_link.h"
@@ -65,6 +66,26 @@ class HubClient {
   /// Repeats `get_agent` and `status`, which change nothing.
   [[nodiscard]] Result<ParamMap> request(std::string operation, const ParamMap& params,
                                          int timeout_ms);
+
+  /// Says who the agent is: completes the identity of a name that this connection's key may use.
+  /// Replaces all that was said before, and returns the agent's new version. The hub keeps it over
+  /// its restarts: once is enough. An answer that was lost is asked for again, so that the version
+  /// may have grown by more than one.
+  /// Errors: kAccessDenied: not the key's name. kInvalidArgument: a part is too long, or no map.
+  [[nodiscard]] Result<std::uint64_t> register_agent(const std::string& name,
+                                                     const AgentProfile& profile, int timeout_ms);
+  /// Takes it back: the agent's sessions end, here and elsewhere, and what it said is forgotten.
+  /// Its id, and the mail that waits for it, stay.
+  [[nodiscard]] Status unregister_agent(const std::string& name, int timeout_ms);
+  /// One agent, with what it says about itself. Errors: kNotFound.
+  [[nodiscard]] Result<AgentInfo> get_agent(const std::string& name, int timeout_ms);
+  /// All that the filter lets through, sorted by name. `timeout_ms` is that of each page.
+  [[nodiscard]] Result<std::vector<AgentInfo>> list_agents(const AgentFilter& filter,
+                                                           int timeout_ms);
+
+  /// From now on, and over reconnects, hears who comes and goes, beginning with everybody. The next
+  /// call replaces the callback; an empty one ends it. Not ordered with mail.
+  virtual void on_presence(OnPresence callback) = 0;
 
   /// drain() of every agent. Errors: the first agent's that failed.
   [[nodiscard]] virtual Status drain(int timeout_ms) = 0;

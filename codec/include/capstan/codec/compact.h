@@ -58,6 +58,9 @@ class BodyWriter {
   void write(const Request&);
   void write(const Response&);
   void write(const Bye&);
+  void write(const Subscribe&);
+  void write(const Unsubscribe&);
+  void write(const Presence&);
 
   /// Appends frames that another writer wrote.
   void append_body(const ByteBuffer& body) { append(body_, body); }

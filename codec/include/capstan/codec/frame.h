@@ -32,6 +32,7 @@ enum class FrameType : std::uint8_t {
   kRequest = 13,
   kResponse = 14,
   kBye = 15,
+  kPresence = 16,
 };
 
 /// Chosen by the client, unique on its connection; 0 means the connection itself.
@@ -182,7 +183,48 @@ struct Bye {
   bool operator==(const Bye&) const = default;
 };
 
-using ControlFrame =
-    std::variant<Hello, Welcome, Attach, ErrorFrame, Ping, Pong, Request, Response, Bye>;
+/// Asks for what happens under a topic from now on, and for what is known of it so far; answered by
+/// a response with `request_id`. The one topic of this version is kPresenceTopic.
+struct Subscribe {
+  std::uint64_t request_id = 0;
+  std::string topic;
+  BootId boot;                ///< With `version`: what the client knows already; zero: nothing.
+  std::uint64_t version = 0;  ///< Of the last presence frame that it took.
+  bool operator==(const Subscribe&) const = default;
+};
+
+struct Unsubscribe {
+  std::uint64_t request_id = 0;
+  std::string topic;
+  bool operator==(const Unsubscribe&) const = default;
+};
+
+inline constexpr std::string_view kPresenceTopic = "capstan.presence";
+
+enum class PresenceState : std::uint8_t {
+  kOffline = 0,
+  kOnline = 1,   ///< It has a receiving session.
+  kRemoved = 2,  ///< The name is free; another agent may have it later, with another id.
+};
+
+struct AgentPresence {
+  AgentId agent;
+  std::string name;
+  PresenceState state = PresenceState::kOffline;
+  std::uint64_t since_ns = 0;  ///< The hub's wall clock.
+  bool operator==(const AgentPresence&) const = default;
+};
+
+/// Agents whose presence has changed, each with its newest state alone, the oldest change first.
+struct Presence {
+  bool snapshot = false;      ///< Forget what was told before: this begins anew.
+  std::uint64_t version = 0;  ///< All changes up to it have been told.
+  bool more = false;          ///< There are newer ones, which follow.
+  std::vector<AgentPresence> agents;
+  bool operator==(const Presence&) const = default;
+};
+
+using ControlFrame = std::variant<Hello, Welcome, Attach, ErrorFrame, Ping, Pong, Request, Response,
+                                  Bye, Subscribe, Unsubscribe, Presence>;
 
 }  // namespace capstan

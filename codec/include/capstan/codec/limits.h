@@ -31,6 +31,12 @@ inline constexpr std::size_t kAudienceMax = 1024;
 inline constexpr std::size_t kAgentNameBytesMax = 64;
 inline constexpr std::size_t kSessionsPerConnectionMax = 4096;
 
+// What an agent says about itself is kept in memory, and its record stays within one block.
+inline constexpr std::size_t kPassportBytesMax = 4096;
+inline constexpr std::size_t kResumeBytesMax = 16'384;
+inline constexpr std::size_t kSkillBytesMax = 32'768;
+inline constexpr std::size_t kRuleBytesMax = 4096;
+
 /// Control frames are small: a parser never allocates for more than this many elements.
 inline constexpr std::size_t kControlElementsMax = 4096;
 inline constexpr std::size_t kControlDepthMax = 8;
@@ -41,5 +47,7 @@ inline constexpr std::uint64_t kSendWindowEnvelopesMax = 16'384;
 static_assert(kEnvelopeBytesMax + kFrameOverheadMax <= kBatchBytesMax,
               "one envelope of the largest size fits a body part");
 static_assert(kBatchBytesTarget <= kBatchBytesMax);
+static_assert(kPassportBytesMax + kResumeBytesMax + kSkillBytesMax + kRuleBytesMax + 256 <= 65'536,
+              "an agent's record fits a block of the journal beside its name and numbers");
 
 }  // namespace capstan

@@ -51,13 +51,37 @@ struct EnvelopeRecord {
 
 enum class AgentRole : std::uint8_t { kAgent = 0, kAdmin = 1 };
 
+/// What an envelope's acceptance into a mailbox promises.
+enum class Durability : std::uint8_t {
+  kSynced = 0,   ///< It survives a power cut.
+  kWritten = 1,  ///< It survives the end of the hub process; a power cut may take the newest.
+  kMemory = 2,   ///< It lives as long as the hub process, and goes to present receivers alone.
+};
+
+/// What an agent says about itself when it registers. The hub looks into the maps to find agents
+/// by them, and stores them as they came. Limits: kPassportBytesMax and so on (limits.h).
+struct AgentProfile {
+  ByteBuffer passport;  ///< A msgpack map, or empty.
+  ByteBuffer resume;    ///< A msgpack map, or empty.
+  std::string skill;    ///< Text in the form of SKILL.md, or empty.
+  ByteBuffer rule;      ///< A msgpack map, or empty.
+  [[nodiscard]] std::size_t bytes() const {
+    return passport.size() + resume.size() + skill.size() + rule.size();
+  }
+  bool operator==(const AgentProfile&) const = default;
+};
+
 struct AgentRecord {
   AgentId id;
   std::string name;
   std::array<std::uint8_t, 32> key{};  ///< CURVE public key that registered it; zero: any admitted.
   AgentRole role = AgentRole::kAgent;
-  std::uint32_t version = 1;
+  Durability durability = Durability::kSynced;  ///< Of its mailbox.
+  std::uint32_t version = 1;                    ///< One more with each change.
   std::uint64_t created_at_ns = 0;
+  std::uint64_t updated_at_ns = 0;
+  std::uint64_t registered_at_ns = 0;  ///< Since when it is registered; 0: it is not.
+  AgentProfile profile;                ///< Empty unless it is registered.
   bool operator==(const AgentRecord&) const = default;
 };
 

@@ -127,6 +127,8 @@ class State {
   [[nodiscard]] const std::map<std::string, AgentId, std::less<>>& agents_by_name() const {
     return agents_by_name_;
   }
+  /// Octets of what all agents say about themselves.
+  [[nodiscard]] std::uint64_t profile_bytes() const { return profile_bytes_; }
   /// Null also for one of which nothing is left.
   [[nodiscard]] const RetiredAgent* find_retired(AgentId id) const;
   [[nodiscard]] const std::map<AgentId, RetiredAgent>& retired() const { return retired_; }
@@ -177,6 +179,7 @@ class State {
 
   [[nodiscard]] Status apply_settled(const SettledRecord& record);
   void apply_agent(const AgentRecord& record);
+  void put_agent(const AgentRecord& record);
   void apply_segment(const SegmentRecord& record);
   void apply_gap(const Gap& gap);
   [[nodiscard]] Status apply_retry(const RetryRecord& record);
@@ -209,6 +212,7 @@ class State {
 
   std::unordered_map<AgentId, AgentRecord> agents_;
   std::map<std::string, AgentId, std::less<>> agents_by_name_;
+  std::uint64_t profile_bytes_ = 0;
   std::map<AgentId, RetiredAgent> retired_;
   std::unordered_map<ChannelId, Mailbox> mailboxes_;
   std::unordered_map<ProducerId, Producer, ProducerIdHash> producers_;
