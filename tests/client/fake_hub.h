@@ -1,4 +1,4 @@
-// A hub in a test's hands that runs by itself: one thread on a memory wire.
+// A hub with a mind of its own, for tests of the whole client.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "capstan/client/hub_client.h"
 #include "capstan/client/memory_link.h"
@@ -19,7 +20,6 @@
 
 namespace capstan::test {
 
-/// How long a test waits for what has to come.
 inline constexpr int kPatienceMs = 10'000;
 
 /// A hub of one thread on a memory wire: admits everybody but "mallory", stores what comes, and

@@ -85,16 +85,14 @@ TEST(Vectors, NamesAreUniqueAndEveryFrameAndRecordIsThere) {
     }
   }
   const std::set<std::string> expected{
-      "frame:hello",         "frame:welcome",       "frame:attach",
-      "frame:send",          "frame:accept",        "frame:notify",
-      "frame:receipt",       "frame:error",         "frame:ping",
-      "frame:pong",          "frame:request",       "frame:response",
-      "frame:bye",           "record:envelope",     "record:agent",
-      "record:settled",      "record:skipped",      "record:segment",
-      "record:start",        "record:gap",          "record:snapshot_begin",
-      "record:snapshot_row", "record:snapshot_end", "record:duplicate",
-      "record:retry",        "record:dead",         "record:dead_dropped",
-      "record:agent_retired"};
+      "frame:hello",         "frame:welcome",       "frame:attach",        "frame:send",
+      "frame:accept",        "frame:notify",        "frame:receipt",       "frame:error",
+      "frame:ping",          "frame:pong",          "frame:request",       "frame:response",
+      "frame:bye",           "frame:subscribe",     "frame:unsubscribe",   "frame:presence",
+      "record:envelope",     "record:agent",        "record:settled",      "record:skipped",
+      "record:segment",      "record:start",        "record:gap",          "record:snapshot_begin",
+      "record:snapshot_row", "record:snapshot_end", "record:duplicate",    "record:retry",
+      "record:dead",         "record:dead_dropped", "record:agent_retired"};
   EXPECT_EQ(seen, expected);
 }
 
