@@ -37,8 +37,6 @@ void append_run(ByteBuffer& to, const MailRun& before, const MailRun& run);
 class MailRuns {
  public:
   class Iterator;
-  using const_iterator = Iterator;
-  using value_type = MailRun;
 
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::size_t size() const { return size_; }
