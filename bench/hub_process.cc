@@ -33,10 +33,10 @@ Status HubProcess::fill_folder(bool curve, const std::vector<KeyOfAgents>& crowd
   endpoint_ = std::move(endpoint).value();
   const Layout layout{dir()};
   for (const char* name : {kSenderName, kReceiverName})
-    if (auto added = add_agent(layout, name, {}, AdmissionFile::kWrite); !added)
+    if (auto added = add_agent(layout, name, {}, {}, AdmissionFile::kWrite); !added)
       return added.error();
   for (const KeyOfAgents& key : crowd)
-    if (auto added = add_agent(layout, key.name, key.agents, AdmissionFile::kWrite); !added)
+    if (auto added = add_agent(layout, key.name, key.agents, {}, AdmissionFile::kWrite); !added)
       return added.error();
   auto hub_key = load_public_key_file(layout.hub_public_key());
   if (!hub_key) return hub_key.error();

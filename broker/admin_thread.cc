@@ -109,6 +109,7 @@ std::optional<Event> AdminThread::admit_now(const AdmittedKey& key) {
   admission.key.bytes = key.key;
   admission.names = key.names;
   admission.role = key.role == AgentRole::kAdmin ? Role::kAdmin : Role::kAgent;
+  if (key.durability) admission.durability = durability_text(*key.durability);
   auto next = credentials_.current()->with(admission);
   if (!next) return KeyAdmitted{key.name, next.error()};
   if (Status written = write_admission(layout_.admissions(), admission); !written) {

@@ -4,7 +4,8 @@ namespace capstan {
 
 AdmittedKey to_admitted_key(const Admission& admission) {
   return {admission.name, admission.key.bytes, admission.names,
-          admission.role == Role::kAdmin ? AgentRole::kAdmin : AgentRole::kAgent};
+          admission.role == Role::kAdmin ? AgentRole::kAdmin : AgentRole::kAgent,
+          durability_of_text(admission.durability)};
 }
 
 std::vector<NameWithdrawn> to_withdrawn(const std::vector<Admission>& retired) {

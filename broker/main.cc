@@ -94,6 +94,7 @@ HubConfig hub_config(const Config& config) {
   hub.inbox_bytes_max = config.delivery.inbox_bytes_max;
   hub.max_deliver = static_cast<std::uint32_t>(config.delivery.max_deliver);
   hub.ack_wait_ms = static_cast<std::uint32_t>(config.delivery.ack_wait_ms);
+  hub.durability = *durability_of_text(config.delivery.durability);
   hub.window_envelopes = config.send.window_envelopes;
   hub.window_bytes = config.send.window_bytes;
   hub.commit_budget_bytes = config.send.commit_budget_bytes;

@@ -221,9 +221,19 @@ void Posting::write_round(Time now, OpenChannel& open, BodyRow& row) {
   }
 }
 
+// A number that an earlier connection saw accepted may be unknown to the hub by now: a power cut
+// takes written mail. The hub waits for it before it takes later ones, so it is given up; where the
+// hub knows it, that changes nothing.
+void Posting::pass_settled(std::uint64_t up_to, BodyRow& row) {
+  for (; next_unsent_ < up_to; ++next_unsent_) row.write(SendView{session_, next_unsent_, {}});
+}
+
 void Posting::write_new(BodyRow& row, ClientEvents& events) {
   while (true) {
     const std::uint64_t number = settled_.next_missing(next_unsent_);
+    if (number > next_unsent_ && next_unsent_ <= ever_sent_) {
+      pass_settled(std::min(number, ever_sent_ + 1), row);
+    }
     if (number >= next_enqueued_ || number >= stop_at_) return;
     if (!unresolved_.empty() && number >= unresolved_.begin()->first) return;
     const bool skip = skips_.contains(number);

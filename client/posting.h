@@ -97,6 +97,7 @@ class Posting {
   void close_retries(Time now, std::uint64_t first, std::uint64_t last);
   void drop_settled_chunks();
   void write_round(Time now, OpenChannel& open, BodyRow& row);
+  void pass_settled(std::uint64_t up_to, BodyRow& row);
   void write_new(BodyRow& row, ClientEvents& events);
   void write_number(std::uint64_t number, BodyRow& row);
   [[nodiscard]] bool window_has_room(std::uint64_t number, std::size_t bytes) const;

@@ -1,6 +1,8 @@
 // FORMAT.md §4.
 #include "capstan/codec/record.h"
 
+#include <algorithm>
+
 #include "capstan/base/check.h"
 #include "capstan/base/cursor.h"
 
@@ -57,6 +59,8 @@ ByteBuffer take_sized(Cursor& in) {
   return {bytes.begin(), bytes.end()};
 }
 
+constexpr std::array<std::string_view, 3> kDurabilities{"synced", "written", "memory"};
+
 void append_text(ByteBuffer& to, const std::string& text) {
   append_u16_le(to, static_cast<std::uint16_t>(text.size()));
   append(to, as_bytes(text));
@@ -76,6 +80,16 @@ std::optional<Record> whole(const Cursor& in, Record record) {
 }
 
 }  // namespace
+
+std::string_view durability_text(Durability durability) {
+  return kDurabilities.at(static_cast<std::size_t>(durability));
+}
+
+std::optional<Durability> durability_of_text(std::string_view text) {
+  const auto at = std::find(kDurabilities.begin(), kDurabilities.end(), text);
+  if (at == kDurabilities.end()) return std::nullopt;
+  return static_cast<Durability>(at - kDurabilities.begin());
+}
 
 std::optional<RecordView> RecordReader::next() {
   if (offset_ >= records_.size()) return std::nullopt;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace capstan {
 
@@ -40,6 +41,29 @@ class BoundedFile final : public leveldb::RandomAccessFile {
 };
 
 }  // namespace
+
+/// Tells when a sync begins. LevelDB flushes a log after each record, and the target may flush in
+/// its Sync() as well: flushed here, nothing is left in this process when it is announced.
+class JournalEnv::LogFile final : public leveldb::WritableFile {
+ public:
+  LogFile(JournalEnv& env, leveldb::WritableFile* file, std::string directory)
+      : env_(env), file_(file), directory_(std::move(directory)) {}
+
+  leveldb::Status Append(const leveldb::Slice& data) override { return file_->Append(data); }
+  leveldb::Status Close() override { return file_->Close(); }
+  leveldb::Status Flush() override { return file_->Flush(); }
+  leveldb::Status Sync() override {
+    const leveldb::Status flushed = file_->Flush();
+    if (!flushed.ok()) return flushed;
+    if (const auto announce = env_.take_announcement(directory_)) announce();
+    return file_->Sync();
+  }
+
+ private:
+  JournalEnv& env_;
+  std::unique_ptr<leveldb::WritableFile> file_;
+  std::string directory_;
+};
 
 std::string parent_directory(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -81,11 +105,27 @@ leveldb::Status JournalEnv::NewRandomAccessFile(const std::string& path,
 leveldb::Status JournalEnv::NewWritableFile(const std::string& path, leveldb::WritableFile** file) {
   const leveldb::Status made = target()->NewWritableFile(path, file);
   if (!made.ok() || !is_log(path)) return made;
-  const leveldb::Status synced = sync_directory(parent_directory(path));
-  if (synced.ok()) return synced;
+  const std::string directory = parent_directory(path);
+  const leveldb::Status synced = sync_directory(directory);
+  if (synced.ok()) {
+    *file = new LogFile(*this, *file, directory);
+    return synced;
+  }
   delete *file;
   *file = nullptr;
   return synced;
+}
+
+void JournalEnv::announce_sync(const std::string& directory, std::function<void()> announce) {
+  const std::lock_guard lock(mutex_);
+  announced_directory_ = directory;
+  announcement_ = std::move(announce);
+}
+
+std::function<void()> JournalEnv::take_announcement(const std::string& directory) {
+  const std::lock_guard lock(mutex_);
+  if (announced_directory_ != directory) return {};
+  return std::exchange(announcement_, {});
 }
 
 leveldb::Status JournalEnv::RenameFile(const std::string& from, const std::string& to) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -37,21 +38,32 @@ class JournalEnv final : public leveldb::EnvWrapper {
 
   [[nodiscard]] leveldb::Status sync_directory(const std::string& path);
 
+  /// Calls `announce` when the next sync of a log in `directory` begins: all that was written to
+  /// the log has been handed to the operating system, and outlives this process. Once at most, in
+  /// the thread that syncs. An empty `announce` takes the wish back.
+  void announce_sync(const std::string& directory, std::function<void()> announce);
+
   /// Does what Schedule() has queued; nothing with Background::kThread. The caller holds no lock of
   /// a database: LevelDB's work takes it.
   void run_background();
 
  private:
+  class LogFile;
   struct Work {
     void (*run)(void*);
     void* argument;
   };
+
+  /// What announce_sync() left for this directory, taken.
+  [[nodiscard]] std::function<void()> take_announcement(const std::string& directory);
 
   DirectorySync* names_;
   Background background_;
   std::mutex mutex_;
   std::deque<Work> queued_;
   std::set<std::string> doubtful_;  ///< Databases whose CURRENT was renamed but not synced.
+  std::string announced_directory_;
+  std::function<void()> announcement_;
 };
 
 /// Syncs real directories.

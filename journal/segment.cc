@@ -97,10 +97,12 @@ Result<std::unique_ptr<Segment>> Segment::open(const DatabaseContext& context,
   return std::unique_ptr<Segment>(new Segment(context.env, std::move(*database), path));
 }
 
-Status Segment::append(leveldb::WriteBatch& batch) {
+Status Segment::append(leveldb::WriteBatch& batch, std::function<void()> handed_over) {
   leveldb::WriteOptions options;
   options.sync = true;
+  if (handed_over) env_.announce_sync(path_, std::move(handed_over));
   const leveldb::Status written = database_->Write(options, &batch);
+  if (!written.ok()) env_.announce_sync(path_, {});
   // After every write, so that LevelDB never meets a full buffer whose flush has not run.
   env_.run_background();
   return checked(written, path_);

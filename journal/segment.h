@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -81,8 +82,9 @@ class Segment {
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
 
-  /// All of `batch` or nothing; returns when it would survive a power cut.
-  [[nodiscard]] Status append(leveldb::WriteBatch& batch);
+  /// All of `batch` or nothing; returns when it would survive a power cut. `handed_over` is called
+  /// as soon as it would survive the end of this process.
+  [[nodiscard]] Status append(leveldb::WriteBatch& batch, std::function<void()> handed_over = {});
   /// Notes a loss. No entry may begin at `gap.first`.
   [[nodiscard]] Status put_gap(Gap gap);
 

@@ -300,7 +300,7 @@ Result<RecoverySummary> JournalStore::recover(RecoverySink& sink, Replay replay)
   return summary;
 }
 
-Status JournalStore::commit(const Commit& commit) {
+Status JournalStore::commit(const Commit& commit, std::function<void()> written) {
   Parts& p = *parts_;
   CAPSTAN_CHECK(p.recovered);
   if (p.stopped) return *p.stopped;
@@ -311,7 +311,8 @@ Status JournalStore::commit(const Commit& commit) {
   }
   p.batch.Clear();
   const std::uint64_t checksum = p.encoder.encode(commit, p.last_checksum, p.batch);
-  if (Status written = p.open->append(p.batch); !written) return p.stop(written.error());
+  Status synced = p.open->append(p.batch, std::move(written));
+  if (!synced) return p.stop(synced.error());
   p.last_checksum = checksum;
   const Sequence last = last_of_commit(commit);
   p.segments.grow(last, p.batch.ApproximateSize());

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <mutex>
 #include <span>
@@ -104,8 +105,14 @@ class Outbox {
   std::vector<JournalResult> waiting_;
 };
 
-JournalResult perform(JournalStore& store, const Commit& commit) {
-  if (Status done = store.commit(commit); !done) return CommitUnknown{commit.number, done.error()};
+JournalResult perform(JournalStore& store, const Commit& commit, Outbox& outbox) {
+  std::function<void()> written;
+  if (commit.tells_written) {
+    written = [&outbox, number = commit.number] { outbox.push(Written{number}); };
+  }
+  if (Status done = store.commit(commit, std::move(written)); !done) {
+    return CommitUnknown{commit.number, done.error()};
+  }
   return Committed{commit.number};
 }
 
@@ -121,7 +128,7 @@ JournalResult perform(JournalStore& store, const DropJob& job) {
   return SegmentDropped{job.first, error_of(store.drop_segment(job.first))};
 }
 
-JournalResult perform(JournalStore& store, const ReaderJob& job) {
+JournalResult perform(JournalStore& store, const ReaderJob& job, Outbox&) {
   return std::visit([&store](const auto& one) { return perform(store, one); }, job);
 }
 
@@ -129,7 +136,7 @@ template <typename Job>
 void work(JournalStore& store, JobQueue<Job>& queue, Outbox& outbox) {
   std::vector<Job> jobs;
   while (queue.take(jobs)) {
-    for (const Job& job : jobs) outbox.push(perform(store, job));
+    for (const Job& job : jobs) outbox.push(perform(store, job, outbox));
   }
 }
 

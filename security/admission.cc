@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 3> kKnownKeys{"public", "names", "role"};
+constexpr std::array<std::string_view, 4> kKnownKeys{"public", "names", "role", "durability"};
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -61,11 +61,26 @@ std::string encode_admission(const Admission& admission) {
   }
   text += "]\n";
   text += "role = " + in_quotes(role_text(admission.role)) + "\n";
+  if (!admission.durability.empty()) {
+    text += "durability = " + in_quotes(admission.durability) + "\n";
+  }
   return text;
 }
 
 Result<Admission> bad_file(const std::vector<std::string>& problems) {
   return {ErrorCode::kBadConfig, join_lines(problems)};
+}
+
+/// Empty where the file does not say it.
+std::string read_durability(const TomlDocument& document, const fs::path& path,
+                            std::vector<std::string>& problems) {
+  const auto& entries = document.sections.front().entries;
+  const bool said = std::any_of(entries.begin(), entries.end(),
+                                [](const TomlEntry& entry) { return entry.key == "durability"; });
+  if (!said) return {};
+  const auto* text =
+      require_value<std::string>(document, path, "durability", "'synced' or 'written'", problems);
+  return text == nullptr ? std::string() : *text;
 }
 
 Result<Admission> read_admission(const fs::path& path, std::string name) {
@@ -84,12 +99,13 @@ Result<Admission> read_admission(const fs::path& path, std::string name) {
   if (role != nullptr && *role != "agent" && *role != "admin") {
     problems.push_back(path.string() + ": 'role' must be 'agent' or 'admin'");
   }
+  const std::string durability = read_durability(*document, path, problems);
   if (!problems.empty()) return bad_file(problems);
 
   const Result<PublicKey> key = PublicKey::from_z85(*key_text);
   if (!key) return bad_file({path.string() + ": " + key.error().context});
-  Admission admission{std::move(name), *key, *names,
-                      *role == "admin" ? Role::kAdmin : Role::kAgent};
+  Admission admission{std::move(name), *key, *names, *role == "admin" ? Role::kAdmin : Role::kAgent,
+                      durability};
   if (Status good = check_admission(admission); !good) {
     return bad_file({path.string() + ": " + good.error().context});
   }
@@ -149,6 +165,10 @@ Status check_admission(const Admission& admission) {
   }
   for (const std::string& glob : admission.names) {
     if (Status good = check_name_glob(glob); !good) return good;
+  }
+  const std::string& durability = admission.durability;
+  if (!durability.empty() && durability != "synced" && durability != "written") {
+    return not_a_name("'durability'", "be 'synced' or 'written'");
   }
   return {};
 }

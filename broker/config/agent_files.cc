@@ -31,10 +31,12 @@ Status check_new(const Layout& layout, std::string_view name) {
 }  // namespace
 
 Result<Admission> add_agent(const Layout& layout, std::string_view name,
-                            std::vector<std::string> globs, AdmissionFile file) {
+                            std::vector<std::string> globs, std::string durability,
+                            AdmissionFile file) {
   KeyPair pair = generate_key_pair();
   if (globs.empty()) globs.emplace_back(name);
-  Admission admission{std::string(name), pair.public_key, std::move(globs), Role::kAgent};
+  Admission admission{std::string(name), pair.public_key, std::move(globs), Role::kAgent,
+                      std::move(durability)};
   if (Status good = check_admission(admission); !good) return good.error();
   if (Status fresh = check_new(layout, name); !fresh) return fresh.error();
 

@@ -18,10 +18,12 @@ enum class AdmissionFile {
 
 /// Makes keys/NAME.key and the admission that goes with it.
 ///
-/// Shape:  `globs` are the names that the key may use; empty means `name` alone.
+/// Shape:  `globs` are the names that the key may use; empty means `name` alone. `durability` as in
+///         Admission.
 /// Errors: kInvalidArgument: the name or a glob; kAlreadyExists: the key or the admission, which
 ///         are then as they were; kIo.
 [[nodiscard]] Result<Admission> add_agent(const Layout& layout, std::string_view name,
-                                          std::vector<std::string> globs, AdmissionFile file);
+                                          std::vector<std::string> globs, std::string durability,
+                                          AdmissionFile file);
 
 }  // namespace capstan

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -73,7 +74,8 @@ std::string value_text(const Option& option) {
                    const std::string text = number_text(kind.value, option.unit);
                    return text.ends_with("iB") ? in_quotes(text) : text;
                  },
-                 [](const LevelOption& kind) { return in_quotes(log_level_text(kind.value)); }},
+                 [](const LevelOption& kind) { return in_quotes(log_level_text(kind.value)); },
+                 [](const ChoiceOption& kind) { return in_quotes(kind.value); }},
       option.kind);
 }
 
@@ -86,19 +88,30 @@ std::string level_list() {
   return list;
 }
 
+std::string list_of(std::span<const std::string_view> words) {
+  std::string list;
+  for (const std::string_view word : words) {
+    if (!list.empty()) list += ", ";
+    list += word;
+  }
+  return list;
+}
+
 /// What may be written, for the documentation and for problems.
 std::string range_text(const Option& option) {
-  return std::visit(Overloaded{[](const TextOption&) { return std::string("text between quotes"); },
-                               [](const FlagOption&) { return std::string("true or false"); },
-                               [&](const NumberOption& kind) {
-                                 std::string text = number_text(kind.least, option.unit) + " to " +
-                                                    number_text(kind.most, option.unit);
-                                 const bool sized = option.unit == kBytesUnit;
-                                 return sized ? text + ", also as a plain number of bytes"
-                                              : text + " " + std::string(option.unit);
-                               },
-                               [](const LevelOption&) { return "one of " + level_list(); }},
-                    option.kind);
+  return std::visit(
+      Overloaded{[](const TextOption&) { return std::string("text between quotes"); },
+                 [](const FlagOption&) { return std::string("true or false"); },
+                 [&](const NumberOption& kind) {
+                   std::string text = number_text(kind.least, option.unit) + " to " +
+                                      number_text(kind.most, option.unit);
+                   const bool sized = option.unit == kBytesUnit;
+                   return sized ? text + ", also as a plain number of bytes"
+                                : text + " " + std::string(option.unit);
+                 },
+                 [](const LevelOption&) { return "one of " + level_list(); },
+                 [](const ChoiceOption& kind) { return "one of " + list_of(kind.choices); }},
+      option.kind);
 }
 
 /// Puts the value into its field; false when it is of the wrong type or out of its bounds.
@@ -135,6 +148,14 @@ bool set_value(Config& config, const Option& option, const TomlValue& value) {
                                    return true;
                                  }
                                  return false;
+                               },
+                               [&](const ChoiceOption& kind) {
+                                 const bool known =
+                                     text != nullptr &&
+                                     std::find(kind.choices.begin(), kind.choices.end(), *text) !=
+                                         kind.choices.end();
+                                 if (known) kind.field(config) = *text;
+                                 return known;
                                }},
                     option.kind);
 }

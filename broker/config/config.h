@@ -42,6 +42,7 @@ struct Config {
     std::uint64_t inbox_bytes_max = 0;
     std::uint64_t max_deliver = 0;
     std::uint64_t ack_wait_ms = 0;
+    std::string durability;
     bool operator==(const Delivery&) const = default;
   } delivery;
 

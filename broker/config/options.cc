@@ -11,6 +11,8 @@ constexpr std::uint64_t kTiB = 1024 * kGiB;
 // A field of Config by its path.
 #define CAPSTAN_FIELD(path) [](Config& config) -> decltype((config.path)) { return config.path; }
 
+constexpr std::string_view kDurabilities[] = {"synced", "written"};
+
 constexpr Option kOptions[] = {
     {"listen", "endpoint", "", Reload::kAtRestart,
      TextOption{"tcp://127.0.0.1:7450", CAPSTAN_FIELD(listen.endpoint)},
@@ -58,6 +60,11 @@ constexpr Option kOptions[] = {
      NumberOption{0, 0, 3'600'000, CAPSTAN_FIELD(delivery.ack_wait_ms)},
      "A delivery without a receipt for so long has failed and comes again; 0: a receiver may take "
      "its time."},
+    {"delivery", "durability", "", Reload::kAtRestart,
+     ChoiceOption{"synced", kDurabilities, CAPSTAN_FIELD(delivery.durability)},
+     "What accepted mail survives, in mailboxes that are made from now on without a durability of "
+     "their own. synced: a power cut. written: the end of the hub's process; a power cut may take "
+     "the newest, and each envelope is a sync faster."},
 
     {"send", "window_envelopes", "envelopes", Reload::kAtRestart,
      NumberOption{16'384, 64, 16'384, CAPSTAN_FIELD(send.window_envelopes)},

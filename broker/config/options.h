@@ -36,7 +36,14 @@ struct LevelOption {
   LogLevel& (*field)(Config&);
 };
 
-using OptionKind = std::variant<TextOption, FlagOption, NumberOption, LevelOption>;
+/// One of a few words.
+struct ChoiceOption {
+  std::string_view value;  ///< The default.
+  std::span<const std::string_view> choices;
+  std::string& (*field)(Config&);
+};
+
+using OptionKind = std::variant<TextOption, FlagOption, NumberOption, LevelOption, ChoiceOption>;
 
 struct Option {
   std::string_view section;

@@ -1,5 +1,7 @@
-// Stage 7: the commit is durable; whoever waited for it hears so.
+// Stage 7: the commit is durable; whoever waited for it hears so. Whoever waits for no sync hears
+// so as soon as the operating system has it.
 #include <algorithm>
+#include <utility>
 
 #include "stages.h"
 
@@ -7,8 +9,8 @@ namespace capstan {
 
 namespace {
 
-void release_accepts(Core& core, const CommitConsequences& done) {
-  for (const AcceptRun& run : done.accepts) {
+void release_accepts(Core& core, const std::vector<AcceptRun>& accepts) {
+  for (const AcceptRun& run : accepts) {
     core.counters.accepted += run.accept.count;
     Session* session = core.find_session(run.connection, run.accept.session);
     // The id may have been bound anew, to another agent or epoch: these are not its numbers.
@@ -31,9 +33,34 @@ void release_replies(Core& core, CommitConsequences& done) {
   }
 }
 
+/// A power cut now must not make the next start give out the same ids or positions again.
+bool may_leave_unsynced(const Core& core, const CommitConsequences& done) {
+  return done.id_clock_ns <= core.durable_ceiling_ns &&
+         done.last.value - core.committed.value <= core.config.written_ahead_records;
+}
+
+/// In the order of commits: the first that has to wait holds back those after it.
+void release_written(Core& core) {
+  for (CommitConsequences& done : core.in_flight) {
+    if (done.number > core.handed_over || !may_leave_unsynced(core, done)) return;
+    if (std::exchange(done.written, true)) continue;
+    core.written = done.last;
+    release_accepts(core, done.written_accepts);
+    for (const AgentId& agent : done.touched) {
+      Session* receiver = core.find_receiver(agent);
+      if (receiver != nullptr && receiver->inbox->durability == Durability::kWritten) {
+        mark_ready(core, *receiver);
+      }
+    }
+  }
+}
+
 void release(Core& core, CommitConsequences& done) {
   core.committed = done.last;
-  release_accepts(core, done);
+  core.written = std::max(core.written, done.last);
+  core.durable_ceiling_ns = done.id_time_ceiling_ns;
+  release_accepts(core, done.accepts);
+  if (!done.written) release_accepts(core, done.written_accepts);
   release_replies(core, done);
   for (SharedBlock& block : done.blocks) core.cache.add(std::move(block));
   core.released = done.number;
@@ -58,6 +85,12 @@ void accept(Core& core, CommitNumber number) {
     core.in_flight.pop_front();
     release(core, done);
   }
+  release_written(core);
+}
+
+void take_written(Core& core, CommitNumber number) {
+  core.handed_over = std::max(core.handed_over, number);
+  release_written(core);
 }
 
 }  // namespace capstan

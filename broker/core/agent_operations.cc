@@ -9,6 +9,18 @@ namespace capstan {
 
 namespace {
 
+/// That of a mailbox is for ever. Errors: kInvalidArgument: `text` is none, or not that of `known`.
+Status check_durability(const std::string& text, const AgentRecord* known) {
+  const auto durability = durability_of_text(text);
+  if (!durability || *durability == Durability::kMemory) {
+    return {ErrorCode::kInvalidArgument, "'durability' is 'synced' or 'written'"};
+  }
+  if (known == nullptr || known->durability == *durability) return {};
+  return {ErrorCode::kInvalidArgument, "the mailbox of '" + known->name + "' is " +
+                                           std::string(durability_text(known->durability)) +
+                                           ", and stays so"};
+}
+
 /// A key that is no longer admitted leaves at once, and not when its connection happens to end.
 void evict_withdrawn(Core& core, const std::vector<AdmittedKey>& keys) {
   std::vector<ConnectionId> withdrawn;
@@ -57,6 +69,8 @@ Answer agent_add(Core& core, Connection& connection, const Request& request,
   admitted.name = *name;
   std::copy(key->begin(), key->end(), admitted.key.begin());
   admitted.names = *names;
+  const auto durability = params.text("durability");
+  if (durability) admitted.durability = durability_of_text(*durability);
   // A glob names agents that register later; of the literal names all are created, or none.
   std::vector<std::string> literal;
   for (const std::string& glob : *names) {
@@ -65,6 +79,11 @@ Answer agent_add(Core& core, Connection& connection, const Request& request,
     if (known != nullptr && known->key != admitted.key) {
       return Error{ErrorCode::kAlreadyExists, "agent '" + glob + "' belongs to another key"};
     }
+    if (!durability) continue;
+    if (const Status fits = check_durability(*durability, known); !fits) return fits.error();
+  }
+  for (const std::string& glob : *names) {
+    if (!check_agent_name(glob)) continue;
     literal.push_back(glob);
   }
   ParamMap result;

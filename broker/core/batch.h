@@ -73,14 +73,16 @@ class Routed {
   [[nodiscard]] BatchItem& item() const { return *item_; }
   [[nodiscard]] Mailbox* mailbox() const { return mailbox_; }
   [[nodiscard]] const ChannelId& channel() const { return channel_; }
+  [[nodiscard]] Durability durability() const { return durability_; }
 
  private:
   friend std::optional<Routed> route(Core&, const Authorized&, std::size_t);
-  Routed(BatchItem& item, Mailbox* mailbox, const ChannelId& channel)
-      : item_(&item), mailbox_(mailbox), channel_(channel) {}
+  Routed(BatchItem& item, Mailbox* mailbox, const ChannelId& channel, Durability durability)
+      : item_(&item), mailbox_(mailbox), channel_(channel), durability_(durability) {}
   BatchItem* item_;
   Mailbox* mailbox_;
   ChannelId channel_;
+  Durability durability_;
 };
 
 /// One envelope that has its turn and its place: nothing refuses it any more.
@@ -89,6 +91,7 @@ class Admitted {
   [[nodiscard]] BatchItem& item() const { return routed_.item(); }
   [[nodiscard]] Mailbox* mailbox() const { return routed_.mailbox(); }
   [[nodiscard]] const ChannelId& channel() const { return routed_.channel(); }
+  [[nodiscard]] Durability durability() const { return routed_.durability(); }
 
  private:
   friend std::optional<Admitted> admit(Core&, const Routed&);

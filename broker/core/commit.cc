@@ -14,10 +14,14 @@ namespace {
 constexpr std::uint64_t kSecondCommitBytesMin = 256 * 1024;
 constexpr std::size_t kCommitsInFlightMax = 2;
 
-void add_accept(CommitConsequences& building, const Session& session, std::uint64_t number,
+/// Commits with written mail let ids run so far ahead of the last commit that is durable: only then
+/// may an id leave the hub before its own commit is. A start begins above what was let.
+constexpr std::uint64_t kIdLeaseNs = 10 * kNsPerSecond;
+
+void add_accept(std::vector<AcceptRun>& accepts, const Session& session, std::uint64_t number,
                 const EnvelopeId& id, std::uint64_t bytes) {
-  if (!building.accepts.empty()) {
-    AcceptRun& run = building.accepts.back();
+  if (!accepts.empty()) {
+    AcceptRun& run = accepts.back();
     Accept& last = run.accept;
     if (run.connection == session.connection->id && last.session == session.id &&
         run.producer == ProducerId{session.agent, session.epoch} &&
@@ -27,10 +31,15 @@ void add_accept(CommitConsequences& building, const Session& session, std::uint6
       return;
     }
   }
-  building.accepts.push_back({session.connection->id,
-                              {session.agent, session.epoch},
-                              Accept{session.id, number, 1, id, {}},
-                              bytes});
+  accepts.push_back({session.connection->id,
+                     {session.agent, session.epoch},
+                     Accept{session.id, number, 1, id, {}},
+                     bytes});
+}
+
+std::uint64_t id_ceiling(const Core& core, const CommitConsequences& done) {
+  const std::uint64_t needed = std::max(core.id_time_ceiling_ns, core.id_clock_ns);
+  return done.holds_written ? std::max(needed, core.now.wall_ns + kIdLeaseNs) : needed;
 }
 
 bool may_leave(const Core& core) {
@@ -60,7 +69,10 @@ void commit(Core& core, const Admitted& admitted) {
   const std::uint64_t bytes = item.send.envelope.size();
   ++session.unaccepted.envelopes;
   session.unaccepted.bytes += bytes;
-  add_accept(core.building, session, item.send.number, id, bytes);
+  const bool written = admitted.durability() == Durability::kWritten;
+  add_accept(written ? core.building.written_accepts : core.building.accepts, session,
+             item.send.number, id, bytes);
+  core.building.holds_written |= written;
 }
 
 EnvelopeId store_envelope(Core& core, Mailbox& mailbox, const ChannelId& channel,
@@ -117,14 +129,16 @@ void emit_commit(Core& core) {
   const auto snapshot_blocks = static_cast<std::ptrdiff_t>(core.builder.snapshot_blocks());
   std::vector<SharedBlock> blocks = core.builder.take();
   done.blocks.assign(blocks.begin() + snapshot_blocks, blocks.end());
+  done.id_clock_ns = core.id_clock_ns;
+  done.id_time_ceiling_ns = core.id_time_ceiling_ns = id_ceiling(core, done);
   const bool opens_segment = std::exchange(core.opens_segment, false);
   core.open_segment_bytes += done.bytes;
   core.bytes_since_snapshot += done.bytes;
   core.bytes_since_checkpoint += done.bytes;
   ++core.next_commit;
   ++core.counters.commits;
-  core.effects->push_back(
-      WriteCommit{Commit{done.number, core.id_clock_ns, opens_segment, std::move(blocks)}});
+  core.effects->push_back(WriteCommit{Commit{done.number, done.id_time_ceiling_ns, opens_segment,
+                                             std::move(blocks), done.holds_written}});
   core.in_flight.push_back(std::move(core.building));
   core.building = {};
 }

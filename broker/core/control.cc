@@ -42,15 +42,20 @@ void set_start(const Core& core, Session& session, const Since& since) {
     case Since::Kind::kAll:
       break;
     case Since::Kind::kAfter:
-      session.after = since.after.sequence();
+      session.after = since.after;
       break;
     case Since::Kind::kNothing:
-      session.after = core.state.applied();
+      session.after = EnvelopeId::make(core.id_clock_ns, 0, core.state.applied());
       break;
   }
+  // Written mail of an earlier process may be lost, and its sequence another record's by now: only
+  // the clock in its id tells what came after it.
+  const bool by_clock = session.inbox->durability == Durability::kWritten &&
+                        session.after.clock_ns() <= core.start.id_time_ceiling_ns;
+  if (by_clock) return;
   for (std::size_t i = 0; i < kPriorityCount; ++i) {
     const MailRuns& runs = session.inbox->mailbox->lanes[i];
-    const auto after = runs.reaching(session.after);
+    const auto after = runs.reaching(session.after.sequence());
     if (after != runs.end()) session.lanes[i].next = after->first;
   }
 }

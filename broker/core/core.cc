@@ -24,7 +24,10 @@ Core::Core(const HubConfig& hub_config, State recovered, const HubStart& hub_sta
       next_commit(hub_start.last_commit.plus(1)),
       released(hub_start.last_commit),
       committed(hub_start.last_sequence),
+      written(hub_start.last_sequence),
       id_clock_ns(hub_start.id_time_ceiling_ns),
+      id_time_ceiling_ns(hub_start.id_time_ceiling_ns),
+      durable_ceiling_ns(hub_start.id_time_ceiling_ns),
       cache(hub_config.resident_blocks_bytes),
       open_segment_bytes(hub_start.open_segment_bytes) {
   state.set_applied(hub_start.last_sequence);
@@ -49,6 +52,8 @@ Inbox& Core::inbox_of(AgentId agent) {
     inbox->agent = agent;
     inbox->mailbox = state.find_mailbox(mailbox_of(agent));
     CAPSTAN_CHECK(inbox->mailbox != nullptr);
+    const AgentRecord* record = state.find_agent(agent);
+    if (record != nullptr) inbox->durability = record->durability;
     inbox->durable_floor = Position{inbox->mailbox->settled.floor()};
   }
   return *inbox;

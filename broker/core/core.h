@@ -90,10 +90,11 @@ struct Session {
   SendWindow unaccepted;
   ChannelId last_channel;  ///< Route of the last envelope; senders repeat themselves.
   Mailbox* last_mailbox = nullptr;
+  Durability last_durability = Durability::kSynced;
 
   // Receiving.
   Inbox* inbox = nullptr;
-  Sequence after;  ///< Envelopes up to here are not this session's.
+  EnvelopeId after;  ///< Envelopes up to here are not this session's.
   std::array<LaneCursor, kPriorityCount> lanes;
   std::uint64_t next_delivery = 1;
   std::uint64_t first_in_flight = 1;  ///< Delivery number of `in_flight.front()`.
@@ -137,6 +138,7 @@ struct LostDelivery {
 struct Inbox {
   AgentId agent;
   Mailbox* mailbox = nullptr;
+  Durability durability = Durability::kSynced;
   Session* receiver = nullptr;
   /// By priority: the highest position ever sent to a receiver by this process.
   std::array<Position, kPriorityCount> delivered_up_to;
@@ -187,6 +189,12 @@ struct CommitConsequences {
   std::uint64_t bytes = 0;
   std::vector<SharedBlock> blocks;  ///< Without those of a snapshot.
   std::vector<AcceptRun> accepts;
+  // Of mail whose mailbox needs no sync.
+  std::vector<AcceptRun> written_accepts;
+  bool holds_written = false;
+  bool written = false;           ///< Done with it, ahead of the sync.
+  std::uint64_t id_clock_ns = 0;  ///< No id in it is later.
+  std::uint64_t id_time_ceiling_ns = 0;
   std::vector<std::pair<ConnectionId, BodyWriter>> replies;
   std::unordered_set<AgentId> touched;
   AgentId last_touched;  ///< Stands in `touched`: envelopes come in stretches for one agent.
@@ -259,7 +267,11 @@ struct Core {
   CommitNumber next_commit;
   CommitNumber released;  ///< The last commit whose consequences have been carried out.
   Sequence committed;
+  CommitNumber handed_over;  ///< The operating system has all commits up to it.
+  Sequence written;  ///< What mailboxes that need no sync may show; never below `committed`.
   std::uint64_t id_clock_ns = 0;
+  std::uint64_t id_time_ceiling_ns = 0;  ///< Of the last commit that has left.
+  std::uint64_t durable_ceiling_ns = 0;  ///< Of the last one that is durable.
   std::vector<Inbox*> with_unsaved;
   std::uint64_t oldest_unsaved_ns = 0;  ///< Monotonic time; 0: nothing unsaved.
 
@@ -327,6 +339,11 @@ struct Core {
   [[nodiscard]] Inbox* find_inbox(AgentId agent);
   /// The receiving session of an agent that may have been removed.
   [[nodiscard]] Session* find_receiver(AgentId agent) const;
+
+  /// Up to where mail of this inbox may leave the hub.
+  [[nodiscard]] Sequence deliverable(const Inbox& inbox) const {
+    return inbox.durability == Durability::kWritten ? written : committed;
+  }
 
   /// Whether an inbox takes so many bytes more.
   [[nodiscard]] bool has_room(const Mailbox& mailbox, std::uint64_t bytes) const;

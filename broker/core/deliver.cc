@@ -33,6 +33,19 @@ bool has_credit(const Session& session) {
          session.connection->unacknowledged_bytes < kConnectionBytesMax;
 }
 
+/// Written mail is delivered from the commit that carries it.
+SharedBlock unsynced_block(const Core& core, Sequence base) {
+  for (const CommitConsequences& commit : core.in_flight) {
+    if (base > commit.last) continue;
+    const auto at = std::lower_bound(
+        commit.blocks.begin(), commit.blocks.end(), base,
+        [](const SharedBlock& block, Sequence wanted) { return block->base < wanted; });
+    CAPSTAN_CHECK(at != commit.blocks.end() && (*at)->base == base);
+    return *at;
+  }
+  return nullptr;
+}
+
 SharedBlock resident_block(Core& core, Session& session, Sequence base) {
   while (!session.read_ahead.empty() && session.read_ahead.front()->base < base) {
     session.read_ahead.pop_front();
@@ -40,7 +53,7 @@ SharedBlock resident_block(Core& core, Session& session, Sequence base) {
   if (!session.read_ahead.empty() && session.read_ahead.front()->base == base) {
     return session.read_ahead.front();
   }
-  return core.cache.find(base);
+  return base > core.committed ? unsynced_block(core, base) : core.cache.find(base);
 }
 
 /// The index has runs in which nothing is waited for: what lies before them is not settled.
@@ -113,14 +126,15 @@ std::uint64_t deliver_block(Core& core, Session& session, std::size_t lane,
   while (has_credit(session)) {
     const auto next = next_in_block(session, lane, run_last);
     if (!next) break;
-    const auto& [sequence, record] = *next;
-    if (sequence <= session.after || is_settled(*session.inbox, record.position)) continue;
+    const EnvelopeRecord& record = next->second;
+    const EnvelopeId id = stamped_id(record.envelope);
+    if (id <= session.after || is_settled(*session.inbox, record.position)) continue;
     if (is_retried(*session.inbox, record.position)) break;  // Its turn is now, if it is due.
     if (may_expire && is_expired(core, record.envelope)) {
       add_expired(expired, record.position, record.envelope);
       continue;
     }
-    notify(core, session, record, stamped_id(record.envelope));
+    notify(core, session, record, id);
     bytes += record.envelope.size();
   }
   settle_expired(core, *session.inbox, expired);
@@ -149,7 +163,7 @@ std::optional<std::uint64_t> deliver_retry(Core& core, Session& session, Positio
   take_from_due(inbox, retry.priority, position);
   const auto record = find_in_block(*block, session.agent, position);
   if (!record) return 0;  // The index says otherwise than the block: never wait for it.
-  if (stamped_id(record->envelope).sequence() <= session.after) {
+  if (stamped_id(record->envelope) <= session.after) {
     session.retries_left_out.push_back(position);
     return 0;
   }

@@ -36,6 +36,7 @@ ParamMap describe(const Core& core, const AgentRecord& agent) {
       .set("agent_id", id_bytes(agent.id))
       .set("role", std::string(agent.role == AgentRole::kAdmin ? "admin" : "agent"))
       .set("registered", agent.registered_at_ns != 0)
+      .set("durability", std::string(durability_text(agent.durability)))
       .set("version", std::uint64_t{agent.version})
       .set("presence", presence_text(presence.state))
       .set("presence_since_ns", presence.since_ns);

@@ -46,6 +46,23 @@ void flush_output(Core& core) {
   core.with_output.clear();
 }
 
+/// A power cut may have taken written mail whose positions are known outside: none of them is given
+/// out again, or a receiver would take the new envelope for the old one.
+void pass_lost_positions(Core& core) {
+  for (const auto& [name, id] : core.state.agents_by_name()) {
+    if (core.state.find_agent(id)->durability != Durability::kWritten) continue;
+    Inbox& inbox = core.inbox_of(id);  // Before the record: its floor is not durable yet.
+    const Position next = inbox.mailbox->next;
+    add_record(core, SettledRecord{
+                         id,
+                         mailbox_of(id),
+                         SettledWhy::kPassed,
+                         0,
+                         {{next, Position{next.value + core.config.written_ahead_records - 1}}}});
+    core.building.settled_floors.emplace_back(&inbox, Position{inbox.mailbox->settled.floor()});
+  }
+}
+
 std::uint64_t next_wake(const Core& core, bool more_to_deliver) {
   if (more_to_deliver) return core.now.monotonic_ns;
   std::uint64_t wake = core.now.monotonic_ns + std::uint64_t{core.config.lease_ms} * kNsPerMs / 4;
@@ -76,6 +93,7 @@ struct Hub::Impl {
     connection->last_heard_ns = core.now.monotonic_ns;
     run_pipeline(core, *connection, frames.body, scratch);
   }
+  void take(const Written& written) { take_written(core, written.number); }
   void take(const Committed& committed) { accept(core, committed.number); }
   void take(const CommitUnknown& unknown) { stop_for_unknown_outcome(core, unknown); }
   void take(const ReadDone& done) { take_read(core, done); }
@@ -145,6 +163,7 @@ Hub::Hub(const HubConfig& config, State state, const HubStart& start, const Time
     const bool folded = gap.last <= start.checkpointed;
     record_gap(core, gap, folded ? LostRecords::kFolded : LostRecords::kUnseen);
   }
+  pass_lost_positions(core);
   impl_->finish_turn();
 }
 

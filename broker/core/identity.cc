@@ -62,6 +62,7 @@ Result<AgentId> create_agent(Core& core, const std::string& name, const Admitted
   agent.name = name;
   agent.key = owner.key;
   agent.role = owner.role;
+  agent.durability = owner.durability.value_or(core.config.durability);
   agent.created_at_ns = core.now.wall_ns;
   agent.updated_at_ns = agent.created_at_ns;
   add_record(core, agent);

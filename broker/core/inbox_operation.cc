@@ -66,6 +66,7 @@ Answer inbox(Core& core, Connection& connection, const Request& request, const P
   return ParamMap()
       .set("name", *name)
       .set("agent_id", id_bytes(*agent))
+      .set("durability", std::string(durability_text(box.durability)))
       .set("receiving", box.receiver != nullptr)
       .set("pending", mailbox.pending())
       .set("pending_bytes", mailbox.pending_bytes)

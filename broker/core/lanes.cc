@@ -9,10 +9,11 @@ MailRuns::Iterator first_run(const Session& session, std::size_t lane) {
 }
 
 NextRun next_run(const Core& core, const Session& session) {
+  const Sequence up_to = core.deliverable(*session.inbox);
   for (std::size_t lane = kPriorityCount; lane-- > 0;) {
     if (session.inbox->mailbox->lanes[lane].empty()) continue;
     const auto at = first_run(session, lane);
-    if (at == session.inbox->mailbox->lanes[lane].end() || at->block > core.committed) continue;
+    if (at == session.inbox->mailbox->lanes[lane].end() || at->block > up_to) continue;
     return {lane, *at};
   }
   return {};

@@ -34,7 +34,7 @@ std::optional<Routed> route(Core& core, const Authorized& authorized, std::size_
            "the hub is stopping; send again after a reconnect");
     return std::nullopt;
   }
-  if (item.send.envelope.empty()) return Routed(item, nullptr, ChannelId{});
+  if (item.send.envelope.empty()) return Routed(item, nullptr, ChannelId{}, Durability::kSynced);
   const ChannelId channel = item.envelope.channel_id();
   Session& session = *item.session;
   if (session.last_mailbox == nullptr || session.last_channel != channel) {
@@ -45,10 +45,12 @@ std::optional<Routed> route(Core& core, const Authorized& authorized, std::size_
              "no channel " + channel.hex());
       return std::nullopt;
     }
+    const AgentRecord* owner = core.state.find_agent(owner_of_mailbox(channel));
     session.last_channel = channel;
     session.last_mailbox = mailbox;
+    session.last_durability = owner == nullptr ? Durability::kSynced : owner->durability;
   }
-  return Routed(item, session.last_mailbox, channel);
+  return Routed(item, session.last_mailbox, channel, session.last_durability);
 }
 
 }  // namespace capstan

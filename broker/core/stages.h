@@ -32,6 +32,8 @@ void emit_commit(Core& core);
 // accept.cc
 /// Releases all that waited for commits up to `number`.
 void accept(Core& core, CommitNumber number);
+/// Releases what concerns written mailboxes: the operating system has commits up to `number`.
+void take_written(Core& core, CommitNumber number);
 
 // deliver.cc
 /// The agent's mail or its receiver's credit has changed.

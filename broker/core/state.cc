@@ -175,6 +175,9 @@ Status State::apply_settled(const SettledRecord& record) {
   Mailbox& mailbox = mailboxes_[record.channel];
   for (const Interval& interval : record.intervals) {
     mailbox.settled.add(interval.first.value, interval.last.value);
+    if (record.why == SettledWhy::kPassed) {
+      mailbox.next = std::max(mailbox.next, interval.last.plus(1));
+    }
     if (!mailbox.retries.empty()) forget_retries(record.channel, mailbox, interval);
   }
   mailbox.pending_bytes -= std::min(mailbox.pending_bytes, record.bytes);

@@ -35,6 +35,7 @@ Status tell_hub(const CommonOptions& common, const Admission& admission) {
   params.set("name", admission.name);
   params.set("key", ByteBuffer(admission.key.bytes.begin(), admission.key.bytes.end()));
   params.set("names", admission.names);
+  if (!admission.durability.empty()) params.set("durability", admission.durability);
   auto answer = (*client)->request("agent_add", params, kRequestTimeoutMs);
   return answer ? Status() : Status(answer.error());
 }
@@ -89,7 +90,7 @@ int run_agent_add(const CommonOptions& common, const AgentAddOptions& options) {
                                               "`, or name it with --dir"});
   }
   const bool running = !common.endpoint.empty() || hub_is_running(layout);
-  const auto admission = add_agent(layout, options.name, split(options.globs),
+  const auto admission = add_agent(layout, options.name, split(options.globs), options.durability,
                                    running ? AdmissionFile::kLeaveToHub : AdmissionFile::kWrite);
   if (!admission) return report(admission.error());
   if (running) {

@@ -27,6 +27,7 @@ void print_retries(const std::vector<ParamMap>& retries) {
 void print_inbox(const ParamMap& inbox) {
   std::cout << inbox.text("name").value_or("") << '\n';
   print_field(std::cout, "receiving", inbox.flag("receiving").value_or(false) ? "yes" : "no");
+  print_field(std::cout, "durability", inbox.text("durability").value_or(""));
   for (const char* name : {"pending", "pending_bytes", "in_flight", "retrying", "dead",
                            "next_position", "settled_floor"}) {
     print_field(std::cout, name, std::to_string(inbox.number(name).value_or(0)));

@@ -232,6 +232,12 @@ int main_of(int argc, char** argv) {
   agent_add->add_option("--names", arguments.agent_add.globs,
                         "Names that the key may use, comma-separated, * and ? allowed (default: "
                         "NAME alone)");
+  agent_add
+      ->add_option(
+          "--durability", arguments.agent_add.durability,
+          "What accepted mail survives: synced, a power cut; written, the end of the hub's "
+          "process (default: the hub's option delivery.durability)")
+      ->check(CLI::IsMember({"synced", "written"}));
   add_common(*agent_add, arguments);
   CLI::App* agent_list =
       agent->add_subcommand("list", "List agents, who is there, and their waiting mail");

@@ -26,7 +26,8 @@ struct InitOptions {
 
 struct AgentAddOptions {
   std::string name;
-  std::string globs;  ///< Comma-separated; empty: the name alone.
+  std::string globs;       ///< Comma-separated; empty: the name alone.
+  std::string durability;  ///< Of the mailboxes made for it; empty: the hub's default.
 };
 
 /// Files; empty: the agent says nothing of this kind.

@@ -10,7 +10,7 @@ using Json = nlohmann::ordered_json;
 using Described = std::optional<Json>;
 
 constexpr const char* kPriorities[] = {"background", "normal", "urgent"};
-constexpr const char* kWhys[] = {"acknowledged", "gap", "expired", "dead"};
+constexpr const char* kWhys[] = {"acknowledged", "gap", "expired", "dead", "passed"};
 
 std::string hex_of(Bytes bytes) { return to_hex(bytes); }
 
@@ -49,6 +49,7 @@ Described describe_agent(Json out, Bytes payload) {
   out["agent_id"] = agent->id.hex();
   out["name"] = agent->name;
   out["role"] = agent->role == AgentRole::kAdmin ? "admin" : "agent";
+  out["durability"] = durability_text(agent->durability);
   out["version"] = agent->version;
   out["registered"] = agent->registered_at_ns != 0;
   return out;

@@ -53,7 +53,7 @@ Status prepare(const std::string& directory) {
     return made.error();
   }
   for (const char* name : {kSenderName, kReceiverName}) {
-    const auto added = add_agent(Layout{directory + "/hub"}, name, {}, AdmissionFile::kWrite);
+    const auto added = add_agent(Layout{directory + "/hub"}, name, {}, {}, AdmissionFile::kWrite);
     if (!added) return added.error();
   }
   return {};

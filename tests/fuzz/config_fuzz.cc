@@ -47,6 +47,7 @@ struct WriteValue {
   std::string operator()(const LevelOption& kind) const {
     return toml_string(log_level_text(kind.field(config)));
   }
+  std::string operator()(const ChoiceOption& kind) const { return toml_string(kind.field(config)); }
 };
 
 std::string written(Config config) {

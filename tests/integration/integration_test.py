@@ -57,6 +57,26 @@ class Delivery(HubTest):
         self.assertEqual(self.listen("bob", "--count", "2").stdout,
                          "before the kill\nbefore the drain\n")
 
+    def test_written_mail_survives_a_kill_right_after_its_accept(self):
+        folder = self.started("alice")
+        folder.run("agent", "add", "bob", "--durability", "written")
+        for n in range(5):
+            folder.run("send", "bob", f"line {n}", "--as", "alice")
+            folder.kill()
+            folder.start()
+        agents = json.loads(folder.run("agent", "list", "--json").stdout)
+        self.assertEqual({one["name"]: one["durability"] for one in agents},
+                         {"alice": "synced", "bob": "written", "operator": "synced"})
+        self.assertEqual(self.listen("bob", "--count", "5").stdout,
+                         "".join(f"line {n}\n" for n in range(5)))
+
+    def test_a_stopped_hub_makes_the_mailbox_as_it_was_added(self):
+        folder = self.folder
+        folder.run("agent", "add", "bob", "--durability", "written")
+        folder.start()
+        inbox = json.loads(folder.run("inbox", "bob", "--json").stdout)
+        self.assertEqual(inbox["durability"], "written")
+
     def test_acknowledged_mail_does_not_come_again_after_a_drain(self):
         folder = self.started("alice", "bob")
         folder.run("send", "bob", "once", "--as", "alice")

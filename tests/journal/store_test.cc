@@ -375,5 +375,60 @@ TEST(StoreReads, ASealedSegmentThatDoesNotOpenIsReplacedWithoutLoss) {
   EXPECT_TRUE(world.store->read(sequences({1, 11, 21})).ok());
 }
 
+// ---- Written ----
+
+/// Whether the bytes of the block at `base` stand in a file, synced or not.
+bool stands_in_a_file(const World& world, std::uint64_t base) {
+  const ByteBuffer content = journal_test::pattern(base, 500);
+  for (const std::string& path : world.disk.files()) {
+    if (world.disk.content(path).find(as_text(content)) != std::string::npos) return true;
+  }
+  return false;
+}
+
+TEST(JournalStore, ACommitIsToldAsWrittenWhenTheOperatingSystemHasItAndBeforeTheSync) {
+  World world;
+  world.start();
+  const Commit commit = world.make(2);
+  bool told = false;
+  const Status done = world.store->commit(commit, [&] {
+    told = true;
+    EXPECT_TRUE(stands_in_a_file(world, 1));
+    EXPECT_TRUE(stands_in_a_file(world, 11));
+    world.disk.fail_sync_after(0);
+  });
+  EXPECT_TRUE(told);
+  EXPECT_FALSE(done.ok()) << "the sync comes after it";
+}
+
+TEST(JournalStore, WhatWasToldAsWrittenSurvivesTheProcessEvenWhenItsSyncFails) {
+  World world;
+  world.start();
+  world.write(1);
+  bool told = false;
+  ASSERT_FALSE(world.store
+                   ->commit(world.make(2),
+                            [&] {
+                              told = true;
+                              world.disk.fail_sync_after(0);
+                            })
+                   .ok());
+  ASSERT_TRUE(told);
+  world.stop();
+  world.disk.fail_sync_after(std::nullopt);
+  world.start();
+  EXPECT_EQ(world.summary.last_sequence, Sequence{30});
+}
+
+TEST(JournalStore, ACommitThatTheDiskDoesNotTakeIsNotToldAsWritten) {
+  World world;
+  world.start();
+  world.write(1);
+  world.disk.fail_writes(true);
+  bool told = false;
+  EXPECT_FALSE(world.store->commit(world.make(1), [&] { told = true; }).ok());
+  EXPECT_FALSE(told);
+}
+
 }  // namespace
 }  // namespace capstan

@@ -106,5 +106,20 @@ TEST(JournalThreads, ReadsRunBesideCommits) {
   }
 }
 
+TEST(JournalThreads, ACommitThatAsksForItIsToldAsWrittenFirst) {
+  World world;
+  world.start();
+  JournalThreads threads(*world.store);
+  Commit asks = numbered(2);
+  asks.tells_written = true;
+  threads.commit(numbered(1));
+  threads.commit(asks);
+  const auto results = collect(threads, 3);
+  ASSERT_EQ(results.size(), 3U);
+  EXPECT_EQ(std::get<Committed>(results[0]).number, CommitNumber{1});
+  EXPECT_EQ(std::get<Written>(results[1]).number, CommitNumber{2});
+  EXPECT_EQ(std::get<Committed>(results[2]).number, CommitNumber{2});
+}
+
 }  // namespace
 }  // namespace capstan

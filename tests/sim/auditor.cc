@@ -1,6 +1,7 @@
 // What applications see, and the end of a run; what disk and hub do is in auditor_hub.cc.
 #include "auditor.h"
 
+#include "capstan/codec/envelope.h"
 #include "trace.h"
 
 namespace capstan::sim {
@@ -16,7 +17,7 @@ AgentId Auditor::id_of(std::size_t agent) const {
 }
 
 Tag Auditor::posted(std::size_t sender, std::size_t to, Stream stream, const std::string& key) {
-  posts_.push_back({sender, to, stream, key, Fate::kOpen, false, false});
+  posts_.push_back({sender, to, stream, key, Fate::kOpen, false, false, false});
   ++open_posts_;
   counts_.add(Count::kPosted);
   return posts_.size();
@@ -29,6 +30,11 @@ void Auditor::accepted(Tag tag, const EnvelopeId& id) {
   post.fate = Fate::kAccepted;
   --open_posts_;
   counts_.add(Count::kAccepted);
+  if (const Unsynced* unsynced = find_unsynced(id)) {
+    if (unsynced->tag != tag) violated(name + " is accepted with another one's id " + id.hex());
+    post.lost = post.lost || lost_.count(id) != 0;
+    return;
+  }
   const Stored* stored = ledger_.find(id);
   if (stored == nullptr) return violated(name + " is accepted as " + id.hex() + ", not on disk");
   if (stored->tag == tag) return;
@@ -97,6 +103,12 @@ void Auditor::delivered(std::size_t agent, Stream stream, const Delivered& deliv
       plan_.agents[agent] + "'s position " + std::to_string(delivery.position.value);
   Box* box = ledger_.find_box(mailbox_of(id_of(agent)));
   const std::uint64_t position = delivery.position.value;
+  if (Unsynced* unsynced = find_unsynced(stamped_id(delivery.envelope))) {
+    if (hash_of(delivery.envelope) != unsynced->hash) violated(name + " is shown with other bytes");
+    if (!shown_[stream].insert(position).second) violated(name + " is shown twice in one life");
+    unsynced->shown = true;
+    return counts_.add(Count::kShownUnsynced);
+  }
   if (box == nullptr || position == 0 || position > box->mail.size()) {
     return violated(name + " is shown and not on disk");
   }
@@ -115,7 +127,11 @@ void Auditor::delivered(std::size_t agent, Stream stream, const Delivered& deliv
 }
 
 void Auditor::acknowledged(std::size_t agent, Position position) {
-  Box* box = ledger_.find_box(mailbox_of(id_of(agent)));
+  const ChannelId channel = mailbox_of(id_of(agent));
+  for (auto& [id, unsynced] : unsynced_) {
+    if (unsynced.channel == channel && unsynced.position == position) unsynced.acknowledged = true;
+  }
+  Box* box = ledger_.find_box(channel);
   if (box == nullptr || position.value > box->mail.size()) return;
   box->mail[position.value - 1].acknowledged = true;
   counts_.add(Count::kAcknowledged);
@@ -157,7 +173,8 @@ std::string Auditor::unrest() const {
 void Auditor::finish() {
   if (!at_rest()) return violated("the healed world does not come to rest: " + unrest());
   for (std::size_t i = 0; i < posts_.size(); ++i) {
-    if (posts_[i].fate == Fate::kAccepted && !posts_[i].stored && !posts_[i].repeats) {
+    if (posts_[i].fate == Fate::kAccepted && !posts_[i].stored && !posts_[i].lost &&
+        !posts_[i].repeats) {
       return violated("post " + std::to_string(i + 1) + " is accepted and was never stored");
     }
   }

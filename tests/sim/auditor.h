@@ -58,6 +58,9 @@ class Auditor {
   // --- What the disk does.
   /// It has damaged the block with these records.
   void rotted(const Gap& block) { ledger_.rot(block); }
+  /// The operating system has the blocks of a commit; only a power cut takes them now.
+  void written(std::span<const SharedBlock> blocks);
+  void power_cut() { power_was_cut_ = true; }
   void durable(std::span<const SharedBlock> blocks);
   /// A commit failed in the journal; only the next start can tell whether it is there.
   void unknown(Sequence last) { unknown_last_ = last; }
@@ -89,9 +92,32 @@ class Auditor {
     std::string key;  ///< Idempotency key; empty: none.
     Fate fate = Fate::kOpen;
     bool stored = false;
+    bool lost = false;     ///< Accepted into a written mailbox, and gone with the power.
     bool repeats = false;  ///< Another post with its key stands for it.
   };
 
+  /// An envelope of a written mailbox that is not durable yet.
+  struct Unsynced {
+    ChannelId channel;
+    Position position;
+    std::optional<Tag> tag;
+    std::uint64_t hash = 0;
+    ProducerId producer;
+    std::uint64_t number = 0;
+    bool shown = false;
+    bool acknowledged = false;
+    bool told = false;  ///< Its sender heard of it.
+  };
+
+  void note_unsynced(const RecordView& record);
+  [[nodiscard]] bool is_written(const ChannelId& channel) const;
+  /// Also when it is lost by now: what was said of it is still on its way.
+  [[nodiscard]] Unsynced* find_unsynced(const EnvelopeId& id);
+  void check_end(Sequence last);
+  void forget_unsynced(Sequence last);
+  void settle_unsynced(const ChannelId& channel, Position position, Stored& stored);
+  void check_accepted_number(const ProducerId& producer, std::uint64_t number,
+                             const EnvelopeId& id);
   void take_blocks(std::span<const SharedBlock> blocks);
   [[nodiscard]] bool may_be_passed(const Stored& mail) const;
   void check_order(std::size_t agent, Box& box, std::uint64_t position);
@@ -119,6 +145,11 @@ class Auditor {
   std::set<std::pair<ChannelId, std::uint64_t>> sent_;   // Positions sent in this boot.
   std::set<std::pair<ProducerId, std::uint64_t>> told_;  // Numbers accepted on the wire.
   std::optional<Sequence> unknown_last_;
+  std::map<EnvelopeId, Unsynced> unsynced_;
+  std::map<EnvelopeId, Unsynced> lost_;
+  std::set<Sequence> written_ends_;  // Of commits that are not durable yet.
+  EnvelopeId told_id_;               // The latest that anybody has heard of.
+  bool power_was_cut_ = false;       // Since the last start.
 };
 
 }  // namespace capstan::sim

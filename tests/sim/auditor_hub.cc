@@ -8,7 +8,10 @@
 
 namespace capstan::sim {
 
-void Auditor::durable(std::span<const SharedBlock> blocks) { take_blocks(blocks); }
+void Auditor::durable(std::span<const SharedBlock> blocks) {
+  take_blocks(blocks);
+  written_ends_.erase(written_ends_.begin(), written_ends_.upper_bound(ledger_.last()));
+}
 
 void Auditor::take_blocks(std::span<const SharedBlock> blocks) {
   for (const SharedBlock& block : blocks) {
@@ -34,7 +37,8 @@ void Auditor::check_settled(const ChannelId& channel, const Stored& stored,
 }
 
 void Auditor::check_fresh(const ChannelId& channel, Position position) {
-  const Stored& stored = ledger_.find_box(channel)->mail[position.value - 1];
+  Stored& stored = ledger_.find_box(channel)->mail[position.value - 1];
+  settle_unsynced(channel, position, stored);
   const AgentId mallory = id_of(plan_.hostile_agent());
   const std::string name = "envelope " + stored.id.hex();
   if (stored.settled) return check_settled(channel, stored, name);
@@ -65,13 +69,8 @@ void Auditor::check_fresh(const ChannelId& channel, Position position) {
 
 void Auditor::recovered(Sequence last, std::span<const SharedBlock> blocks, const State& state) {
   recovered_up_to_ = last;
-  if (last < ledger_.last()) {
-    return violated("the WAL ends at " + std::to_string(last.value) + " after a start; " +
-                    std::to_string(ledger_.last().value) + " was durable");
-  }
-  if (last > ledger_.last() && last != unknown_last_) {
-    return violated("a start found a part of a commit, up to " + std::to_string(last.value));
-  }
+  check_end(last);
+  if (!violation_.empty()) return;
   if (unknown_last_) {
     counts_.add(last > ledger_.last() ? Count::kUnknownSurvived : Count::kUnknownLost);
     unknown_last_.reset();
@@ -82,9 +81,26 @@ void Auditor::recovered(Sequence last, std::span<const SharedBlock> blocks, cons
   take_blocks(blocks.subspan(static_cast<std::size_t>(fresh - blocks.begin())));
   if (!violation_.empty()) return;
   if (last != ledger_.last()) return violated("a start does not hand out the end of the WAL");
+  forget_unsynced(last);
   check_state(state);
   check_series(state);
   check_letters(state);
+}
+
+/// Where a WAL may end that was `ledger_.last()` long for certain.
+void Auditor::check_end(Sequence last) {
+  if (last < ledger_.last()) {
+    return violated("the WAL ends at " + std::to_string(last.value) + " after a start; " +
+                    std::to_string(ledger_.last().value) + " was durable");
+  }
+  const Sequence written = written_ends_.empty() ? ledger_.last() : *written_ends_.rbegin();
+  if (last < written && !power_was_cut_) {
+    return violated("the WAL ends at " + std::to_string(last.value) + " after a start; " +
+                    std::to_string(written.value) + " was written, and the power was never cut");
+  }
+  if (last > ledger_.last() && last != unknown_last_ && written_ends_.count(last) == 0) {
+    violated("a start found a part of a commit, up to " + std::to_string(last.value));
+  }
 }
 
 void Auditor::check_state(const State& state) {
@@ -194,23 +210,37 @@ void Auditor::check_accept(const PeerView& peer, const Accept& accept) {
   if (peer.hostile || session == peer.sessions.end()) {
     const EnvelopeId last = accept.first_id.plus(accept.count - 1);
     if (accept.count == 0 || accept.first_id.is_zero()) return;
-    if (ledger_.find(last) == nullptr) violated("an accept left before its commit was durable");
+    if (ledger_.find(last) == nullptr && find_unsynced(last) == nullptr) {
+      violated("an accept left before its commit was durable");
+    }
     return;
   }
   const ProducerId producer{session->second.agent, session->second.epoch};
-  const Series* series = ledger_.find_series(producer);
   for (std::uint64_t i = 0; i < accept.count; ++i) {
-    if (series == nullptr || series->numbers.count(accept.first_number + i) == 0) {
-      return violated("number " + std::to_string(accept.first_number + i) +
-                      " is accepted before its commit was durable");
-    }
     const EnvelopeId id = accept.first_id.is_zero() ? accept.first_id : accept.first_id.plus(i);
-    if (series->numbers.at(accept.first_number + i) != id) {
-      return violated("number " + std::to_string(accept.first_number + i) +
-                      " is accepted with another id than the stored one");
-    }
-    const bool first = told_.insert({producer, accept.first_number + i}).second;
-    counts_.add(Count::kDeduplicated, first ? 0 : 1);
+    check_accepted_number(producer, accept.first_number + i, id);
+  }
+}
+
+void Auditor::check_accepted_number(const ProducerId& producer, std::uint64_t number,
+                                    const EnvelopeId& id) {
+  const std::string name = "number " + std::to_string(number);
+  const bool first = told_.insert({producer, number}).second;
+  counts_.add(Count::kDeduplicated, first ? 0 : 1);
+  told_id_ = std::max(told_id_, id);
+  const auto unsynced = unsynced_.find(id);
+  if (unsynced != unsynced_.end()) {
+    counts_.add(Count::kToldUnsynced);
+    unsynced->second.told = true;
+    if (unsynced->second.producer == producer && unsynced->second.number == number) return;
+    return violated(name + " is accepted with another one's id");
+  }
+  const Series* series = ledger_.find_series(producer);
+  if (series == nullptr || series->numbers.count(number) == 0) {
+    return violated(name + " is accepted before its commit was durable");
+  }
+  if (series->numbers.at(number) != id) {
+    violated(name + " is accepted with another id than the stored one");
   }
 }
 
@@ -219,8 +249,16 @@ void Auditor::check_notify(const PeerView& peer, const NotifyView& notify) {
   const Bytes envelope = notify.envelope;
   const Stored* stored =
       envelope.size() < kEnvelopeHeadBytes ? nullptr : ledger_.find(stamped_id(envelope));
-  if (stored == nullptr) return violated("an envelope is delivered before it is durable");
-  if (stored->hash != hash_of(envelope)) return violated("an envelope is delivered altered");
+  const Unsynced* unsynced = stored == nullptr && envelope.size() >= kEnvelopeHeadBytes
+                                 ? find_unsynced(stamped_id(envelope))
+                                 : nullptr;
+  if (stored == nullptr && unsynced == nullptr) {
+    return violated("an envelope is delivered before it is durable");
+  }
+  if ((stored == nullptr ? unsynced->hash : stored->hash) != hash_of(envelope)) {
+    return violated("an envelope is delivered altered");
+  }
+  told_id_ = std::max(told_id_, stamped_id(envelope));
   const ChannelId channel = stamped_channel(envelope);
   const auto session = peer.sessions.find(notify.session);
   if (session != peer.sessions.end() && mailbox_of(session->second.agent) != channel) {

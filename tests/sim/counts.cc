@@ -63,6 +63,10 @@ constexpr std::array kEntries{
     Entry{Count::kCheckpoints, "checkpoints"},
     Entry{Count::kBlocksRead, "blocks read from disk"},
     Entry{Count::kRecoveries, "recoveries"},
+    Entry{Count::kToldUnsynced, "written envelopes accepted before their sync"},
+    Entry{Count::kShownUnsynced, "written envelopes shown before their sync"},
+    Entry{Count::kWrittenSurvived, "unsynced written envelopes found again"},
+    Entry{Count::kWrittenLost, "written envelopes lost with the power"},
 };
 static_assert(kEntries.size() == static_cast<std::size_t>(Count::kEnd));
 

@@ -62,6 +62,10 @@ enum class Count : std::uint8_t {
   kCheckpoints,
   kBlocksRead,
   kRecoveries,
+  kToldUnsynced,
+  kShownUnsynced,
+  kWrittenSurvived,
+  kWrittenLost,
   kEnd,
 };
 

@@ -8,6 +8,8 @@ namespace capstan::sim {
 namespace {
 
 constexpr const char* kRoot = "/data";
+/// So long a disk may hang before the power goes.
+constexpr std::uint64_t kStallNsMax = 200 * kNsPerMs;
 
 /// What broker/recovery.cc does with a start, and the blocks beside it.
 class Rehearsal final : public RecoverySink {
@@ -113,6 +115,7 @@ Result<Recovered> Disk::start() {
   // A start that comes to nothing leaves a disk that the next one understands.
   if (random_.one_in(4)) {
     env_.crash(random_);
+    common_.auditor.power_cut();
     common_.counts.add(Count::kCutsInRecovery);
     if (Status again = rehearse(blocks, rows); !again) return again.error();
   }
@@ -137,14 +140,26 @@ Result<Recovered> Disk::start() {
 void Disk::enqueue(Queue& queue, Job job) {
   queue.done_ns = std::max(queue.done_ns, common_.schedule.now_ns()) + delay();
   common_.schedule.at(queue.done_ns, [this, &queue, job = std::move(job), life = life_] {
-    if (life != life_) return;
-    Event event = job();
-    if (life != life_) return;  // The job ended the process.
-    queue.answered_ns = std::max(queue.answered_ns, common_.schedule.now_ns()) + delay();
-    common_.schedule.at(queue.answered_ns, [this, life, event = std::move(event)] {
-      if (life == life_) answer_(event);
-    });
+    if (life != life_ || stalled_) return;
+    std::optional<Event> event = job();
+    if (life != life_ || !event) return;  // The job ended the process, or the disk stalls.
+    answer_later(queue, *std::move(event));
   });
+}
+
+void Disk::answer_later(Queue& queue, Event event) {
+  queue.answered_ns = std::max(queue.answered_ns, common_.schedule.now_ns()) + delay();
+  common_.schedule.at(queue.answered_ns, [this, life = life_, event = std::move(event)] {
+    if (life == life_) answer(event);
+  });
+}
+
+void Disk::answer(const Event& event) {
+  if (std::holds_alternative<Committed>(event) && !unheard_.empty()) {
+    common_.auditor.durable(unheard_.front());
+    unheard_.pop_front();
+  }
+  answer_(event);
 }
 
 void Disk::commit(Commit commit) {
@@ -155,6 +170,11 @@ void Disk::commit(Commit commit) {
   common_.counts.add(Count::kSegmentRolls, commit.opens_segment && commit.number.value > 1 ? 1 : 0);
   common_.counts.add(Count::kSnapshots, commit.blocks.front()->snapshot_begins ? 1 : 0);
   ++commits_waiting_;
+  if (common_.plan.lie == Lie::kEarlyWritten && commit.tells_written) {
+    common_.schedule.after(1, [this, life = life_, number = commit.number] {
+      if (life == life_) answer_(Written{number});
+    });
+  }
   if (common_.plan.lie == Lie::kEarlyCommitted) {
     common_.schedule.after(1, [this, life = life_, number = commit.number] {
       if (life == life_) answer_(Committed{number});
@@ -163,22 +183,50 @@ void Disk::commit(Commit commit) {
   enqueue(commits_, [this, commit = std::move(commit)] { return write(commit); });
 }
 
-Event Disk::write(const Commit& commit) {
+Status Disk::write_to_store(const Commit& commit, bool& handed_over) {
+  if (!commit.tells_written) return store_->commit(commit);
+  return store_->commit(commit, [&] {
+    handed_over = true;
+    common_.auditor.written(commit.blocks);
+    answer_later(commits_, Written{commit.number});
+  });
+}
+
+/// True when the process ends with it, now or soon.
+bool Disk::tear(bool written, bool handed_over) {
+  common_.counts.add(Count::kTornCommits, written ? 0 : 1);
+  env_.fail_sync_after(std::nullopt);
+  auto then = std::exchange(tear_, nullptr);
+  stalled_ = handed_over && !written;
+  if (!stalled_) {
+    then();
+    return false;
+  }
+  common_.schedule.after(random_.below(kStallNsMax), [life = life_, this, then = std::move(then)] {
+    if (life == life_) then();
+  });
+  return true;
+}
+
+std::optional<Event> Disk::write(const Commit& commit) {
   if (tear_) env_.fail_sync_after(random_.below(2));
-  const Status written = store_->commit(commit);
+  bool handed_over = false;
+  const Status written = write_to_store(commit, handed_over);
   --commits_waiting_;
   common_.trace.note("commit done", {commit.number.value, written.ok()});
-  if (written) {
-    common_.auditor.durable(commit.blocks);
-    for (const SharedBlock& block : commit.blocks) rot_.remember(*block);
-  } else {
+  if (!written) {
     common_.auditor.unknown(commit.blocks.back()->last());
+  } else if (common_.plan.holds_written) {
+    // Both kinds, so that they are heard in their order.
+    common_.auditor.written(commit.blocks);
+    unheard_.push_back(commit.blocks);
+  } else {
+    common_.auditor.durable(commit.blocks);
   }
-  if (tear_) {
-    common_.counts.add(Count::kTornCommits, written ? 0 : 1);
-    env_.fail_sync_after(std::nullopt);
-    std::exchange(tear_, nullptr)();
+  if (written) {
+    for (const SharedBlock& block : commit.blocks) rot_.remember(*block);
   }
+  if (tear_ && tear(written.ok(), handed_over)) return std::nullopt;
   if (written) return Committed{commit.number};
   return CommitUnknown{commit.number, written.error()};
 }
@@ -189,7 +237,7 @@ void Disk::read(ReadId id, std::vector<Sequence> bases) {
     common_.auditor.violated("block " + std::to_string(base.value) +
                              " is read, whose loss is known");
   }
-  enqueue(reader_, [this, id, bases = std::move(bases)]() -> Event {
+  enqueue(reader_, [this, id, bases = std::move(bases)]() -> std::optional<Event> {
     ReadDone done = reads_fail_ ? ReadDone{id, {}, Error{ErrorCode::kIo, "simulated"}}
                                 : answer_read(*store_, id, bases);
     common_.trace.note("read", {id.value, bases.front().value, bases.size(), !done.error});
@@ -216,7 +264,7 @@ void Disk::check_failed_read(const ReadDone& done, const std::vector<Sequence>& 
 }
 
 void Disk::checkpoint(Checkpoint checkpoint) {
-  enqueue(reader_, [this, checkpoint = std::move(checkpoint)]() -> Event {
+  enqueue(reader_, [this, checkpoint = std::move(checkpoint)]() -> std::optional<Event> {
     const Status written = store_->write_checkpoint(checkpoint);
     common_.trace.note("checkpoint", {checkpoint.applied.value, written.ok()});
     common_.counts.add(Count::kCheckpoints, written ? 1 : 0);
@@ -226,7 +274,7 @@ void Disk::checkpoint(Checkpoint checkpoint) {
 }
 
 void Disk::drop(Sequence first) {
-  enqueue(reader_, [this, first]() -> Event {
+  enqueue(reader_, [this, first]() -> std::optional<Event> {
     const Status dropped = store_->drop_segment(first);
     common_.trace.note("drop", {first.value, dropped.ok()});
     common_.counts.add(Count::kSegmentDrops, dropped ? 1 : 0);
@@ -244,6 +292,8 @@ void Disk::kill() {
   commits_ = {};
   reader_ = {};
   commits_waiting_ = 0;
+  unheard_.clear();
+  stalled_ = false;
   was_bad_ = bad_;
   store_.reset();
 }
@@ -251,6 +301,7 @@ void Disk::kill() {
 void Disk::cut_power() {
   kill();
   env_.crash(random_);
+  common_.auditor.power_cut();
   common_.trace.note("power cut", {env_.bytes_used()});
 }
 

@@ -1,6 +1,7 @@
 // The real journal on a disk in memory, at the pace of virtual time.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -56,7 +57,8 @@ class Disk {
   void fail_syncs();
   /// Reads fail for a while, as on a disk that is too busy or briefly gone.
   void fail_reads();
-  /// The next commit fails in its middle, and `then` is called at that moment.
+  /// The next commit fails in its middle, and `then` is called at that moment; when the commit was
+  /// told as written, the disk stalls, and it is called a while later.
   void tear_next_commit(std::function<void()> then) { tear_ = std::move(then); }
   void heal();
   /// The disk is bad, or was at some time in this life of the process.
@@ -68,7 +70,7 @@ class Disk {
   void lose_state();
 
  private:
-  using Job = std::function<Event()>;
+  using Job = std::function<std::optional<Event>()>;
 
   struct Queue {
     std::uint64_t done_ns = 0;      ///< When the last job is done.
@@ -79,7 +81,11 @@ class Disk {
   void check_damage(const Recovered& recovered);
   [[nodiscard]] Status rehearse(std::vector<SharedBlock>& blocks, std::vector<StateRow>& rows);
   void enqueue(Queue& queue, Job job);
-  [[nodiscard]] Event write(const Commit& commit);
+  void answer_later(Queue& queue, Event event);
+  void answer(const Event& event);
+  [[nodiscard]] std::optional<Event> write(const Commit& commit);
+  [[nodiscard]] Status write_to_store(const Commit& commit, bool& handed_over);
+  [[nodiscard]] bool tear(bool written, bool handed_over);
   void check_failed_read(const ReadDone& done, const std::vector<Sequence>& bases);
   [[nodiscard]] std::uint64_t delay();
 
@@ -94,6 +100,9 @@ class Disk {
   Queue commits_;
   Queue reader_;
   std::size_t commits_waiting_ = 0;
+  /// Written commits that the hub has not heard to be durable: the auditor hears it with the hub.
+  std::deque<std::vector<SharedBlock>> unheard_;
+  bool stalled_ = false;  ///< Nothing is done any more until the process ends.
   bool bad_ = false;
   bool was_bad_ = false;
   bool reads_fail_ = false;

@@ -31,7 +31,8 @@ std::string Ledger::take(const Block& block) {
              std::to_string(last_.value);
     }
     last_ = record->sequence;
-    if (std::string wrong = take_record(*record, block.time_last_ns); !wrong.empty()) {
+    if (std::string wrong = take_record(*record, std::max(block.time_first_ns, block.time_last_ns));
+        !wrong.empty()) {
       return "record " + std::to_string(last_.value) + ": " + wrong;
     }
   }
@@ -177,6 +178,10 @@ std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall
   if (box == nullptr) return "a settlement for no mailbox";
   const bool by_gap = record.why == SettledWhy::kGap;
   for (const Interval& interval : record.intervals) {
+    if (record.why == SettledWhy::kPassed) {
+      if (std::string wrong = take_passed(*box, interval); !wrong.empty()) return wrong;
+      continue;
+    }
     if (by_gap) {
       const std::uint64_t before = lost_count_;
       if (std::string wrong = take_settled_by_gap(*box, interval); !wrong.empty()) return wrong;
@@ -206,6 +211,19 @@ std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall
     }
   }
   raise_floor(*box);
+  return {};
+}
+
+std::string Ledger::take_passed(Box& box, const Interval& interval) {
+  if (interval.first.value != box.mail.size() + 1) return "positions are passed over in the middle";
+  for (std::uint64_t p = interval.first.value; p <= interval.last.value; ++p) {
+    Stored passed;
+    passed.settled = true;
+    passed.lost = true;
+    passed.why = SettledWhy::kPassed;
+    box.mail.push_back(passed);
+    ++box.settled_count;
+  }
   return {};
 }
 

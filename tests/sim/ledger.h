@@ -1,6 +1,7 @@
 // The auditor's own reading of the WAL: what is durable, independent of the hub's fold.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -71,6 +72,9 @@ class Ledger {
   /// Later mail may be shown before this one: nobody can read it, or soon nobody will.
   [[nodiscard]] bool may_be_missing(const Stored& stored) const;
 
+  /// Ids up to `id` were given out, also those of mail that is lost.
+  void note_given_out(const EnvelopeId& id) { last_id_ = std::max(last_id_, id); }
+
   [[nodiscard]] Sequence last() const { return last_; }
   [[nodiscard]] const std::map<std::string, AgentRecord>& agents() const { return agents_; }
   [[nodiscard]] const std::map<ChannelId, Box>& boxes() const { return boxes_; }
@@ -100,6 +104,7 @@ class Ledger {
   [[nodiscard]] std::string take_settled_by_gap(Box& box, const Interval& interval);
   [[nodiscard]] std::string take_gap(const Gap& gap);
   [[nodiscard]] std::string take_gap_notice(const EnvelopeView& notice);
+  [[nodiscard]] static std::string take_passed(Box& box, const Interval& interval);
   [[nodiscard]] std::string take_number(const ProducerId& producer, std::uint64_t number,
                                         const EnvelopeId& id);
 

@@ -50,6 +50,14 @@ void add_key(Plan& plan, Random& random, const std::vector<std::string>& names) 
   plan.keys.push_back(std::move(key));
 }
 
+/// One mailbox at least, and some others.
+void add_written(Plan& plan, Random& random) {
+  plan.hub.written_ahead_records = by_size(random, 16, 256);
+  for (std::size_t i = 0; i + 1 < plan.keys.size(); ++i) {
+    if (i == 0 || random.one_in(2)) plan.keys[i].key.durability = Durability::kWritten;
+  }
+}
+
 }  // namespace
 
 Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie) {
@@ -86,6 +94,8 @@ Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie) {
   if (random.one_in(6))
     plan.hub.ack_wait_ms = static_cast<std::uint32_t>(by_size(random, 500, 4000));
   plan.rots = seed % 5 == 4;
+  plan.holds_written = seed % 11 >= 5 && seed % 11 <= 9;
+  if (plan.holds_written) add_written(plan, random);
   return plan;
 }
 

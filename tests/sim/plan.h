@@ -16,6 +16,7 @@ enum class Lie : std::uint8_t {
   kUnsyncedDisk,    ///< Syncs report success and do nothing.
   kLostBody,        ///< A link swallows a body part in the middle.
   kAlteredBody,     ///< A link flips a bit on the way to a receiver.
+  kEarlyWritten,    ///< The core hears `written` before the journal has begun.
 };
 
 /// One key, and the agents that it may speak for.
@@ -47,7 +48,8 @@ struct Plan {
   std::uint64_t key_one_in = 0;
   std::uint64_t nack_one_in = 0;
   bool hostile = false;
-  bool rots = false;  ///< Stored blocks turn bad; the checkpoint is never lost then.
+  bool rots = false;           ///< Stored blocks turn bad; the checkpoint is never lost then.
+  bool holds_written = false;  ///< Some mailboxes need no sync.
 
   [[nodiscard]] std::size_t hostile_agent() const { return agents.size() - 1; }
 };

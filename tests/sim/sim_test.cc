@@ -43,6 +43,11 @@ TEST(Auditor, CatchesAHubThatHearsOfCommitsTooEarly) {
   EXPECT_NE(first_violation(Lie::kEarlyCommitted).find("durable"), std::string::npos);
 }
 
+TEST(Auditor, CatchesAHubThatHearsOfWrittenMailTooEarly) {
+  const std::string found = first_violation(Lie::kEarlyWritten);
+  EXPECT_NE(found, "");
+}
+
 TEST(Auditor, CatchesADiskThatDoesNotSync) {
   // What was accepted is gone, or a part of it: both are told by the next start.
   const std::string found = first_violation(Lie::kUnsyncedDisk);

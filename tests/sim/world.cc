@@ -138,7 +138,7 @@ void World::hub_fault() {
     case 4:
     case 5:
     case 6:
-      if (hub_.up()) disk_.tear_next_commit([this] { hub_.cut_power(); });
+      if (hub_.up()) tear_next_commit();
       return;
     case 7:
       disk_.fill();
@@ -158,6 +158,12 @@ void World::hub_fault() {
       });
       return;
   }
+}
+
+void World::tear_next_commit() {
+  // What the operating system has already survives a process that is only killed.
+  const bool kills = plan_.holds_written && random_.one_in(3);
+  disk_.tear_next_commit([this, kills] { kills ? hub_.kill() : hub_.cut_power(); });
 }
 
 void World::heal_later() {

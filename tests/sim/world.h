@@ -34,6 +34,7 @@ class World {
   void fault();
   void plan_hub_fault();
   void hub_fault();
+  void tear_next_commit();
   void heal_later();
   void heal();
   [[nodiscard]] bool step();

@@ -22,20 +22,20 @@ class AddAgent : public testing::Test {
 TEST_F(AddAgent, RefusesBadNamesAndGlobsAndMakesNothing) {
   const std::size_t keys = count_files(layout_.keys());
   for (const char* const name : {"", "../bob", "a/b", ".bob", "bob.removed", "b*"}) {
-    EXPECT_EQ(add_agent(layout_, name, {}, AdmissionFile::kWrite).error().code,
+    EXPECT_EQ(add_agent(layout_, name, {}, {}, AdmissionFile::kWrite).error().code,
               ErrorCode::kInvalidArgument)
         << name;
   }
-  EXPECT_EQ(add_agent(layout_, "bob", {"x/*"}, AdmissionFile::kWrite).error().code,
+  EXPECT_EQ(add_agent(layout_, "bob", {"x/*"}, {}, AdmissionFile::kWrite).error().code,
             ErrorCode::kInvalidArgument);
   EXPECT_EQ(count_files(layout_.keys()), keys);
 }
 
 TEST_F(AddAgent, RefusesNamesThatAreTakenAndKeepsTheirKeys) {
-  ASSERT_TRUE(add_agent(layout_, "bob", {}, AdmissionFile::kWrite).ok());
+  ASSERT_TRUE(add_agent(layout_, "bob", {}, {}, AdmissionFile::kWrite).ok());
   const std::string key = get_file(layout_.agent_key("bob"));
   for (const char* const name : {"bob", "operator", "hub"}) {
-    EXPECT_EQ(add_agent(layout_, name, {}, AdmissionFile::kWrite).error().code,
+    EXPECT_EQ(add_agent(layout_, name, {}, {}, AdmissionFile::kWrite).error().code,
               ErrorCode::kAlreadyExists)
         << name;
   }
@@ -43,22 +43,22 @@ TEST_F(AddAgent, RefusesNamesThatAreTakenAndKeepsTheirKeys) {
 
   // Either half alone is enough to be taken.
   ASSERT_TRUE(remove_admission(layout_.admissions(), "bob").ok());
-  EXPECT_EQ(add_agent(layout_, "bob", {}, AdmissionFile::kWrite).error().code,
+  EXPECT_EQ(add_agent(layout_, "bob", {}, {}, AdmissionFile::kWrite).error().code,
             ErrorCode::kAlreadyExists);
-  ASSERT_TRUE(add_agent(layout_, "carol", {}, AdmissionFile::kWrite).ok());
+  ASSERT_TRUE(add_agent(layout_, "carol", {}, {}, AdmissionFile::kWrite).ok());
   std::filesystem::remove(layout_.agent_key("carol"));
-  EXPECT_EQ(add_agent(layout_, "carol", {}, AdmissionFile::kWrite).error().code,
+  EXPECT_EQ(add_agent(layout_, "carol", {}, {}, AdmissionFile::kWrite).error().code,
             ErrorCode::kAlreadyExists);
 }
 
 TEST_F(AddAgent, LeavesNoKeyBehindWhenTheAdmissionCannotBeWritten) {
   std::filesystem::remove_all(layout_.admissions());
-  EXPECT_FALSE(add_agent(layout_, "bob", {}, AdmissionFile::kWrite).ok());
+  EXPECT_FALSE(add_agent(layout_, "bob", {}, {}, AdmissionFile::kWrite).ok());
   EXPECT_FALSE(std::filesystem::exists(layout_.agent_key("bob")));
 }
 
 TEST_F(AddAgent, MakesAKeyAndTheAdmissionThatGoesWithIt) {
-  const auto bob = add_agent(layout_, "bob", {}, AdmissionFile::kWrite);
+  const auto bob = add_agent(layout_, "bob", {}, {}, AdmissionFile::kWrite);
   ASSERT_TRUE(bob.ok()) << bob.error().text();
   EXPECT_EQ(bob->names, std::vector<std::string>{"bob"});
   EXPECT_EQ(bob->role, Role::kAgent);
@@ -73,7 +73,8 @@ TEST_F(AddAgent, MakesAKeyAndTheAdmissionThatGoesWithIt) {
 }
 
 TEST_F(AddAgent, LeavesTheAdmissionToARunningHub) {
-  const auto node = add_agent(layout_, "node1", {"worker-*", "carol"}, AdmissionFile::kLeaveToHub);
+  const auto node =
+      add_agent(layout_, "node1", {"worker-*", "carol"}, {}, AdmissionFile::kLeaveToHub);
   ASSERT_TRUE(node.ok());
   EXPECT_TRUE(may_use(*node, "worker-7"));
   EXPECT_TRUE(std::filesystem::exists(layout_.agent_key("node1")));

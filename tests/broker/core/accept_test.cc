@@ -76,5 +76,99 @@ TEST(AcceptStage, AnAcceptRenewsTheWindow) {
   EXPECT_EQ(alice.take_one<Accept>().window.envelopes, world.config.window_envelopes);
 }
 
+// ---- Written mailboxes ----
+
+/// alice posts; bob's mailbox and hers need no sync, carol's does.
+struct WrittenWorld {
+  explicit WrittenWorld(std::uint64_t ahead_records = 1000)
+      : world(config(ahead_records), {"alice", "bob"}) {
+    AdmittedKey carol = core_test::key_of("carol");
+    carol.durability = Durability::kSynced;
+    world.tell(KeysChanged{{core_test::key_of("alice"), core_test::key_of("bob"), carol}});
+    world.settle_all();
+    world.attach(alice, "alice", posting());
+  }
+
+  static HubConfig config(std::uint64_t ahead_records) {
+    HubConfig hub = core_test::quiet_config();
+    hub.lease_ms = 1'000'000'000;
+    hub.durability = Durability::kWritten;
+    hub.written_ahead_records = ahead_records;
+    return hub;
+  }
+
+  Peer& bob() {
+    Peer& peer = world.connect("bob");
+    world.attach(peer, "bob", core_test::receiving());
+    return peer;
+  }
+  void written() { world.tell(Written{world.commits.back().number}); }
+
+  World world;
+  Peer& alice = world.connect("alice");
+};
+
+TEST(WrittenMail, IsAcceptedAndDeliveredWhenTheOperatingSystemHasItAndOnce) {
+  WrittenWorld hub;
+  Peer& bob = hub.bob();
+  hub.world.send(hub.alice, 1, "bob", "one");
+  ASSERT_EQ(hub.world.commits.size(), 1U);
+  EXPECT_TRUE(hub.world.commits.back().tells_written);
+  EXPECT_TRUE(hub.alice.silent());
+  hub.written();
+  EXPECT_EQ(hub.alice.take_one<Accept>().first_number, 1U);
+  EXPECT_EQ(bob.take_texts(), Texts{"one"});
+  hub.world.commit();
+  EXPECT_TRUE(hub.alice.silent());
+  EXPECT_TRUE(bob.silent());
+}
+
+TEST(WrittenMail, OfASyncedMailboxInTheSameCommitWaitsForTheSync) {
+  WrittenWorld hub;
+  Peer& carol = hub.world.connect("carol");
+  hub.world.attach(carol, "carol", core_test::receiving());
+  hub.world.say(hub.alice, SendView{1, 1, hub.world.envelope_bytes("carol", "synced")},
+                SendView{1, 2, hub.world.envelope_bytes("bob", "written")});
+  hub.written();
+  EXPECT_EQ(hub.alice.take_one<Accept>().first_number, 2U);
+  EXPECT_TRUE(carol.silent());
+  hub.world.commit();
+  EXPECT_EQ(hub.alice.take_one<Accept>().first_number, 1U);
+  EXPECT_EQ(carol.take_texts(), Texts{"synced"});
+}
+
+TEST(WrittenMail, ACommitWithoutItAsksForNothing) {
+  WrittenWorld hub;
+  hub.world.send(hub.alice, 1, "carol", "synced");
+  EXPECT_FALSE(hub.world.commits.back().tells_written);
+}
+
+TEST(WrittenMail, WaitsForTheSyncWhenItsIdsAreLaterThanADurableCeiling) {
+  WrittenWorld hub;
+  hub.world.pass_ms(20'000);
+  hub.world.send(hub.alice, 1, "bob", "one");
+  hub.written();
+  EXPECT_TRUE(hub.alice.silent()) << "a start after a power cut would not know of this clock";
+  hub.world.commit();
+  EXPECT_EQ(hub.alice.take_one<Accept>().first_number, 1U);
+  hub.world.pass_ms(5000);
+  hub.world.send(hub.alice, 2, "bob", "two");
+  hub.written();
+  EXPECT_EQ(hub.alice.take_one<Accept>().first_number, 2U) << "the commit before let ids run ahead";
+}
+
+TEST(WrittenMail, WaitsForTheSyncWhenMoreIsUnsyncedThanAStartPassesOver) {
+  WrittenWorld hub(2);
+  const ByteBuffer envelope = hub.world.envelope_bytes("bob", "x");
+  hub.world.say(hub.alice, SendView{1, 1, envelope}, SendView{1, 2, envelope},
+                SendView{1, 3, envelope});
+  hub.world.send(hub.alice, 4, "bob", std::string(300'000, 'x'));
+  ASSERT_EQ(hub.world.commits.size(), 2U);
+  hub.written();
+  EXPECT_TRUE(hub.alice.silent()) << "the later commit does not overtake the earlier";
+  hub.world.commit_one();
+  EXPECT_EQ(hub.alice.take<Accept>().size(), 2U) << "the second was waiting for the first alone";
+}
+
 }  // namespace
 }  // namespace capstan

@@ -200,5 +200,63 @@ TEST(Hub, AFailedCheckpointDoesNotKeepTheHubFromStopping) {
   EXPECT_EQ(world.stopped->exit_code, 0);
 }
 
+// ---- What a power cut takes from written mailboxes ----
+
+HubConfig written_config() {
+  HubConfig config = core_test::quiet_config();
+  config.durability = Durability::kWritten;
+  config.written_ahead_records = 10;
+  return config;
+}
+
+TEST(Hub, AStartGivesOutNoPositionAndNoIdOfLostWrittenMailAgain) {
+  World world(written_config());
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", core_test::posting());
+  world.send(alice, 1, "bob", "kept");
+  world.commit();
+  (void)alice.take<Accept>();
+  world.pass_ms(2000);
+  world.send(alice, 2, "bob", "lost");
+  world.tell(Written{world.commits.back().number});
+  const EnvelopeId lost = alice.take_one<Accept>().first_id;
+  world.now.wall_ns -= 5 * kNsPerSecond;
+  world.restart();
+  Peer& again = world.connect("alice");
+  core_test::Binding binding = core_test::posting();
+  binding.first_number = 3;
+  world.attach(again, "alice", binding);
+  world.send(again, 3, "bob", "new");
+  world.commit();
+  EXPECT_GT(again.take_one<Accept>().first_id, lost);
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", core_test::receiving());
+  world.settle_all();
+  const auto delivered = bob.take<core_test::Notified>();
+  ASSERT_EQ(delivered.size(), 2U);
+  EXPECT_EQ(delivered[0].position, Position{1});
+  EXPECT_EQ(delivered[1].position, Position{12}) << "position 2 was known outside";
+}
+
+TEST(Hub, AReceiverGoesOnAfterLostWrittenMailWithWhatCameAfterIt) {
+  World world(written_config());
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", core_test::posting());
+  for (std::uint64_t number = 1; number <= 5; ++number) world.send(alice, number, "bob", "lost");
+  world.tell(Written{world.commits.front().number});
+  const EnvelopeId last = alice.take<Accept>().back().first_id;
+  world.restart();
+  Peer& again = world.connect("alice");
+  world.attach(again, "alice", core_test::posting(8));
+  world.send(again, 1, "bob", "new");
+  world.commit();
+  Peer& bob = world.connect("bob");
+  core_test::Binding binding = core_test::receiving();
+  binding.since = {Since::Kind::kAfter, last};
+  world.attach(bob, "bob", binding);
+  world.settle_all();
+  EXPECT_EQ(bob.take_texts(), Texts{"new"});
+}
+
 }  // namespace
 }  // namespace capstan

@@ -238,5 +238,37 @@ TEST(Keys, AWithdrawnKeyLeavesAtOnceAndHearsWhy) {
   EXPECT_NE(world.state().find_agent("bob"), nullptr) << "the agent and its mail stay";
 }
 
+// ---- Durability ----
+
+TEST(Operations, AnAgentsDurabilityIsSetWhenItIsAddedAndTold) {
+  World world;
+  Peer& admin = connect_operator(world);
+  const ParamMap dave = new_agent("dave", {"dave"}).set("durability", std::string("written"));
+  world.say(admin, Request{5, "agent_add", encode_params(dave)});
+  world.commit();
+  ASSERT_EQ(world.admissions.size(), 1U);
+  EXPECT_EQ(world.admissions[0].durability, Durability::kWritten);
+  EXPECT_EQ(world.state().find_agent("dave")->durability, Durability::kWritten);
+  EXPECT_EQ(world.state().find_agent("bob")->durability, Durability::kSynced);
+  for (const char* operation : {"get_agent", "inbox"}) {
+    const Response told =
+        world.request(admin, operation, ParamMap().set("name", std::string("dave")));
+    EXPECT_EQ(decode_params(told.result)->text("durability"), "written") << operation;
+  }
+}
+
+TEST(Operations, ADurabilityThatIsNoneOrAnotherThanBeforeIsRefused) {
+  World world;
+  Peer& admin = connect_operator(world);
+  const ParamMap wrong = new_agent("dave", {"dave"}).set("durability", std::string("eternal"));
+  EXPECT_EQ(world.request(admin, "agent_add", wrong).code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(world.state().find_agent("dave"), nullptr);
+  const AdmittedKey bob = core_test::key_of("bob");
+  const ParamMap other = new_agent("bob", {"bob"})
+                             .set("key", ByteBuffer(bob.key.begin(), bob.key.end()))
+                             .set("durability", std::string("written"));
+  EXPECT_EQ(world.request(admin, "agent_add", other).code, ErrorCode::kInvalidArgument);
+}
+
 }  // namespace
 }  // namespace capstan

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "capstan/base/block.h"
@@ -58,6 +59,10 @@ enum class Durability : std::uint8_t {
   kMemory = 2,   ///< It lives as long as the hub process, and goes to present receivers alone.
 };
 
+/// "synced", "written", "memory".
+[[nodiscard]] std::string_view durability_text(Durability durability);
+[[nodiscard]] std::optional<Durability> durability_of_text(std::string_view text);
+
 /// What an agent says about itself when it registers. The hub looks into the maps to find agents
 /// by them, and stores them as they came. Limits: kPassportBytesMax and so on (limits.h).
 struct AgentProfile {
@@ -92,7 +97,13 @@ struct Interval {
   auto operator<=>(const Interval&) const = default;
 };
 
-enum class SettledWhy : std::uint8_t { kAcknowledged = 0, kGap = 1, kExpired = 2, kDead = 3 };
+enum class SettledWhy : std::uint8_t {
+  kAcknowledged = 0,
+  kGap = 1,
+  kExpired = 2,
+  kDead = 3,
+  kPassed = 4,  ///< Never stored here: no other mail may have these positions.
+};
 
 struct SettledRecord {
   AgentId agent;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -116,10 +117,13 @@ class JournalStore {
   /// Shape:  the number after the last one; 1 or more blocks with consecutive sequences from the
   /// one
   ///         after the last one; `opens_segment` when no segment is open.
+  ///         `written`, when given, is called in between: the operating system has the blocks, and
+  ///         they survive the end of this process, but not yet a power cut. Not called when it does
+  ///         not come to that.
   /// Errors: kIo: whether the commit survives is unknown until the next start. The store is
   /// stopped:
   ///         every later call returns the same error.
-  [[nodiscard]] Status commit(const Commit& commit);
+  [[nodiscard]] Status commit(const Commit& commit, std::function<void()> written = {});
 
   /// Whole, checked blocks by a sequence of one of their records, in the order asked for.
   ///

@@ -12,15 +12,15 @@
 namespace capstan {
 
 using JournalResult =
-    std::variant<Committed, CommitUnknown, ReadDone, CheckpointDone, SegmentDropped>;
+    std::variant<Written, Committed, CommitUnknown, ReadDone, CheckpointDone, SegmentDropped>;
 
 /// The caller's windows stay below these; queueing more is a programmer error.
 inline constexpr std::size_t kQueuedCommitsMax = 64;
 inline constexpr std::size_t kQueuedReaderJobsMax = 4096;
 
 /// Owns the journal thread (commits, in order, one sync each) and the reader thread (reads,
-/// checkpoints, drops, in order). Every request has exactly one result; results of the two threads
-/// may overtake each other.
+/// checkpoints, drops, in order). Every request has exactly one result, before which a commit
+/// that asks for it is told as Written; results of the two threads may overtake each other.
 ///
 /// Thread: all calls from one thread, the core's.
 class JournalThreads {

@@ -20,12 +20,14 @@ enum class Role { kAgent, kAdmin };
 
 /// An admitted key.
 ///
-/// Shape: agents/NAME, TOML text with the keys public, names and role; NAME is `name`.
+/// Shape: agents/NAME, TOML text with the keys public, names and role, and durability where it is
+///        not the hub's default; NAME is `name`.
 struct Admission {
   std::string name;  ///< The file's name; an agent name.
   PublicKey key;
   std::vector<std::string> names;  ///< 1..kAdmissionNamesMax agent names or globs over them.
   Role role = Role::kAgent;
+  std::string durability{};  ///< Of agents made for it: "synced", "written"; empty: not said.
 
   bool operator==(const Admission&) const = default;
 };

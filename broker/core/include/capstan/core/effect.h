@@ -19,7 +19,7 @@ struct SendBody {
   ByteBuffer body;
 };
 
-/// Make a commit durable; answered by Committed or CommitUnknown.
+/// Make a commit durable; answered by Committed or CommitUnknown, and by Written before if it asks.
 struct WriteCommit {
   Commit commit;
 };

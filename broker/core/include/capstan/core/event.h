@@ -30,6 +30,7 @@ struct AdmittedKey {
   std::array<std::uint8_t, 32> key{};
   std::vector<std::string> names;  ///< Literal names and globs.
   AgentRole role = AgentRole::kAgent;
+  std::optional<Durability> durability{};  ///< Of agents made for it; empty: the hub's default.
 };
 
 /// A peer whose key the transport has checked.
@@ -102,9 +103,10 @@ struct Tick {};
 /// Stop taking work, finish what is in flight, then Stop with exit code 0.
 struct StopRequested {};
 
-using Event = std::variant<PeerOpened, PeerGone, FramesArrived, Committed, CommitUnknown, ReadDone,
-                           CheckpointDone, SegmentDropped, KeysChanged, KeyAdmitted, NameWithdrawn,
-                           WithdrawalForgotten, Gauges, DiskSpace, Tick, StopRequested>;
+using Event =
+    std::variant<PeerOpened, PeerGone, FramesArrived, Written, Committed, CommitUnknown, ReadDone,
+                 CheckpointDone, SegmentDropped, KeysChanged, KeyAdmitted, NameWithdrawn,
+                 WithdrawalForgotten, Gauges, DiskSpace, Tick, StopRequested>;
 
 }  // namespace capstan
 

@@ -29,6 +29,10 @@ struct HubConfig {
   std::uint64_t index_bytes_max = std::uint64_t{256} << 20;    ///< See Core::index_is_full().
   std::uint64_t segment_bytes_max = std::uint64_t{256} << 20;  ///< Then the next commit opens one.
   std::uint64_t checkpoint_interval_ms = 5000;                 ///< When something has changed.
+  Durability durability = Durability::kSynced;  ///< Of agents that are added without one.
+  /// Records of unsynced commits whose mail may be known outside. No option: a start passes over so
+  /// many positions, because the life before it may have given them out.
+  std::uint64_t written_ahead_records = 16'384;
 };
 
 /// What recovery found out beside the state.

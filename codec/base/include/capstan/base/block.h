@@ -35,6 +35,7 @@ struct Commit {
   std::uint64_t id_time_ceiling_ns = 0;  ///< No envelope id of this or an earlier commit is later.
   bool opens_segment = false;            ///< The blocks are the first of a new segment.
   std::vector<SharedBlock> blocks;       ///< Consecutive sequences; at least one block.
+  bool tells_written = false;            ///< It is told as Written before it is Committed.
 };
 
 /// Sequences whose records are lost: from `first` to `last`, both included.

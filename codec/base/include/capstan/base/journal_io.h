@@ -30,6 +30,11 @@ struct Checkpoint {
 /// Names one read until its answer.
 using ReadId = Number<struct ReadIdTag>;
 
+/// It survives the end of the process, and not yet a power cut.
+struct Written {
+  CommitNumber number;  ///< And all before it.
+};
+
 struct Committed {
   CommitNumber number;  ///< And all before it.
 };
