@@ -1,10 +1,11 @@
 // The frames that carry the load are read where they lie.
+#include "capstan/codec/compact.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <new>
 
-#include "capstan/codec/compact.h"
 #include "capstan/codec/envelope.h"
 #include "samples.h"
 
