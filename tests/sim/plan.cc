@@ -86,6 +86,8 @@ Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie) {
   if (random.one_in(6))
     plan.hub.ack_wait_ms = static_cast<std::uint32_t>(by_size(random, 500, 4000));
   plan.rots = seed % 5 == 4;
+  // Segments here hold little, and most of them something that waits.
+  plan.hub.cold_percent = seed % 3 == 0 ? 90 : 40;
   return plan;
 }
 

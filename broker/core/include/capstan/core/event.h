@@ -102,9 +102,10 @@ struct Tick {};
 /// Stop taking work, finish what is in flight, then Stop with exit code 0.
 struct StopRequested {};
 
-using Event = std::variant<PeerOpened, PeerGone, FramesArrived, Committed, CommitUnknown, ReadDone,
-                           CheckpointDone, SegmentDropped, KeysChanged, KeyAdmitted, NameWithdrawn,
-                           WithdrawalForgotten, Gauges, DiskSpace, Tick, StopRequested>;
+using Event =
+    std::variant<PeerOpened, PeerGone, FramesArrived, Committed, CommitUnknown, ReadDone,
+                 CheckpointDone, ColdPartStored, SegmentDropped, KeysChanged, KeyAdmitted,
+                 NameWithdrawn, WithdrawalForgotten, Gauges, DiskSpace, Tick, StopRequested>;
 
 }  // namespace capstan
 

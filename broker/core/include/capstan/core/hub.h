@@ -29,6 +29,9 @@ struct HubConfig {
   std::uint64_t index_bytes_max = std::uint64_t{256} << 20;    ///< See Core::index_is_full().
   std::uint64_t segment_bytes_max = std::uint64_t{256} << 20;  ///< Then the next commit opens one.
   std::uint64_t checkpoint_interval_ms = 5000;                 ///< When something has changed.
+  /// A segment of which less than this is needed is copied to cold/, and dropped.
+  std::uint64_t cold_percent = 10;
+  std::uint64_t cold_percent_low_disk = 50;  ///< The same while the disk is low or full.
 };
 
 /// What recovery found out beside the state.
@@ -43,6 +46,7 @@ struct HubStart {
   Sequence checkpointed;                 ///< What was lost above it, the state has never seen.
   /// Sound blocks that were not written after the block before them; bases.
   std::vector<Sequence> chain_breaks;
+  std::vector<Sequence> cold_originals;  ///< Segments that are cold, and still on disk.
   std::string version;  ///< Of the program, for `status`.
 };
 
