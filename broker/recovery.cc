@@ -27,7 +27,8 @@ Sequence last_of(Sequence next_first, Sequence first, const std::vector<Gap>& co
 }
 
 /// Segments that the state knows and the disk does not have: what stood there is lost. One whose
-/// `dropping` is durable is none of them, nor is one that is cold: what is missing there, reads find.
+/// `dropping` is durable is none of them, nor is one that is cold: what is missing there, reads
+/// find.
 std::vector<Gap> missing_segments(const State& state, const RecoverySummary& found) {
   std::vector<Gap> gaps;
   for (auto at = state.segments().begin(); at != state.segments().end(); ++at) {

@@ -26,8 +26,8 @@ DatabaseContext small_buffer(const DatabaseContext& context) {
   return small;
 }
 
-/// A thinned block belongs to no commit any more, but knows its range: a row that is lost can be made
-/// again from what is left of its blocks.
+/// A thinned block belongs to no commit any more, but knows its range: a row that is lost can be
+/// made again from what is left of its blocks.
 std::string encode_thinned(const Block& block, const ColdRange& range) {
   BlockHeader header;
   header.commit = CommitNumber{range.first.value};

@@ -53,8 +53,8 @@ class ColdStore {
   /// Errors: kDamaged: it is lost. kNotFound: nothing is kept of it. kIo.
   [[nodiscard]] Result<SharedBlock> read(Sequence sequence);
 
-  /// What is not there, beginning with `sequence`, which read() did not find: its block where the row
-  /// names it, else all before the next entry or before `end`, where a segment begins.
+  /// What is not there, beginning with `sequence`, which read() did not find: its block where the
+  /// row names it, else all before the next entry or before `end`, where a segment begins.
   [[nodiscard]] Gap lost_at(Sequence sequence, Sequence end) const;
 
   /// Hands out every block kept of the range, and every one that is lost, in order.

@@ -412,8 +412,8 @@ Status JournalStore::write_checkpoint(const Checkpoint& checkpoint) {
   return p.state_error ? Status(*p.state_error) : Status();
 }
 
-// Of a segment that is here, or of what cold/ has in its place. Where its row is lost, it ends before
-// whatever follows.
+// Of a segment that is here, or of what cold/ has in its place. Where its row is lost, it ends
+// before whatever follows.
 ColdRange JournalStore::Parts::cold_range(Sequence first) const {
   const auto here = segments.find(first);
   if (here == first) return {first, segments.last_of(first)};

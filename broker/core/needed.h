@@ -1,5 +1,5 @@
-// What of the WAL is still needed, and by whom: a walk over the block index of all mailboxes and over
-// all dead letters, a bounded stretch at a time.
+// What of the WAL is still needed, and by whom: a walk over the block index of all mailboxes and
+// over all dead letters, a bounded stretch at a time.
 #pragma once
 
 #include <cstdint>

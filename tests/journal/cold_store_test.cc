@@ -12,8 +12,8 @@ using journal_test::same;
 using journal_test::sequences;
 using journal_test::World;
 
-/// Segments 1–40, 41–80, 81–120 and the open one from 121 on, each of four blocks; a snapshot stands
-/// at the head of the last.
+/// Segments 1–40, 41–80, 81–120 and the open one from 121 on, each of four blocks; a snapshot
+/// stands at the head of the last.
 void fill(World& world) {
   world.start();
   world.write(4);

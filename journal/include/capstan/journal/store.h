@@ -129,8 +129,8 @@ class JournalStore {
   ///         every later call returns the same error.
   [[nodiscard]] Status commit(const Commit& commit);
 
-  /// Checked blocks by a sequence of one of their records, in the order asked for: whole ones, or of
-  /// a segment that is cold what was kept of them.
+  /// Checked blocks by a sequence of one of their records, in the order asked for: whole ones, or
+  /// of a segment that is cold what was kept of them.
   ///
   /// A sealed segment that does not check is replaced first, as a start does (FORMAT.md §8).
   /// Errors: kDamaged: the text names the range that is lost. kNotFound: dropped, or never written.
@@ -138,8 +138,8 @@ class JournalStore {
   [[nodiscard]] Result<std::vector<SharedBlock>> read(std::span<const Sequence> sequences);
 
   /// All that is lost around `base`, after read() has answered kDamaged for it: a known loss, or in
-  /// the open segment, which is not replaced, all between the sound blocks before and after it. After
-  /// kNotFound: where it stood, nothing is on disk in all of this range.
+  /// the open segment, which is not replaced, all between the sound blocks before and after it.
+  /// After kNotFound: where it stood, nothing is on disk in all of this range.
   [[nodiscard]] std::optional<Gap> lost_at(Sequence base);
 
   /// Writes all changes of a checkpoint, or none, and waits until they would survive a power cut.
@@ -157,11 +157,12 @@ class JournalStore {
   /// Errors: kWrongState: no sealed segment begins there. kIo, kDamaged: nothing counts as stored.
   [[nodiscard]] Status store_cold(const ColdPart& part);
 
-  /// Destroys a segment, or what cold/ holds of it. A second call does nothing, and a crash half way
-  /// is finished by open().
+  /// Destroys a segment, or what cold/ holds of it. A second call does nothing, and a crash half
+  /// way is finished by open().
   ///
-  /// Shape:  the caller's decision to drop is durable (FORMAT.md §2), a checkpoint has passed it, and
-  ///         a snapshot stands after its end. With Keep::kCold all parts of its copy are stored.
+  /// Shape:  the caller's decision to drop is durable (FORMAT.md §2), a checkpoint has passed it,
+  ///         and a snapshot stands after its end. With Keep::kCold all parts of its copy are
+  ///         stored.
   /// Errors: kWrongState: it is the open segment. kDamaged: the copy is lost, the segment stays.
   ///         kIo: it is out of the list, some files remain.
   [[nodiscard]] Status drop_segment(Sequence first, Keep keep = Keep::kNothing);
