@@ -174,7 +174,7 @@ TEST(PositionSet, MissingNumbersAreThoseThatItDoesNotContain) {
   for (std::uint64_t first = 1; first <= 15; ++first) {
     for (std::uint64_t last = first; last <= 15; ++last) {
       std::uint64_t missing = 0;
-      for (std::uint64_t n = first; n <= last; ++n) missing += set.contains(n) ? 0 : 1;
+      for (std::uint64_t n = first; n <= last; ++n) missing += set.contains(n) ? 0U : 1U;
       EXPECT_EQ(set.missing(first, last), missing) << first << " to " << last;
     }
   }
