@@ -229,11 +229,12 @@ void State::apply_agent(const AgentRecord& record) {
 void State::apply_segment(const SegmentRecord& record) {
   if (record.state == SegmentState::kDropped) {
     segments_.erase(record.first);
+    dirty_segments_.erase(record.first);
     deleted_keys_.push_back(segment_key(record.first));
   } else {
     segments_[record.first] = record.state;
+    dirty_segments_.insert(record.first);
   }
-  dirty_segments_ = true;
 }
 
 Status State::apply_retry(const RetryRecord& record) {

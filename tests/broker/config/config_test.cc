@@ -250,8 +250,11 @@ TEST(Config, EveryOptionHasItsOwnField) {
       value = std::get<FlagOption>(option.kind).value ? "false" : "true";
     } else if (const auto* number = std::get_if<NumberOption>(&option.kind)) {
       value = std::to_string(number->value < number->most ? number->value + 1 : number->value - 1);
+    } else if (const auto* choice = std::get_if<ChoiceOption>(&option.kind)) {
+      value = "'" + std::string(choice->choices.back()) + "'";
+      ASSERT_NE(choice->choices.back(), choice->value);
     } else {
-      value = option.name == "level" ? "'warn'" : "'ipc://elsewhere'";
+      value = "'ipc://elsewhere'";
     }
     const auto config = parse_config(file_with(option, value), kFile);
     ASSERT_TRUE(config.ok()) << config.error().text();

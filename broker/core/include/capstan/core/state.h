@@ -237,7 +237,7 @@ class State {
   ProducerId last_producer_id_;
   Producer* last_producer_ = nullptr;
   ChannelId last_dirty_mailbox_;
-  bool dirty_segments_ = false;
+  std::set<Sequence> dirty_segments_;
   bool dirty_gaps_ = false;
   std::vector<std::string> deleted_keys_;
 };
