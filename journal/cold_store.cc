@@ -80,9 +80,8 @@ Status for_each_row(const Segment& database, Take take) {
   return reader.status();
 }
 
-/// The block at `base`, checked, or the known loss in its place.
-Result<SegmentEntry> entry_at(const Segment& database, Sequence base) {
-  SegmentReader reader = database.reader();
+/// The block at `base`, checked, or the known loss in its place; a view of what the reader holds.
+Result<SegmentEntry> entry_at(SegmentReader& reader, Sequence base) {
   reader.seek(base);
   if (Status read = reader.status(); !read) return read.error();
   if (!reader.valid() || reader.key() != base) return lost({base, base});
@@ -94,11 +93,18 @@ Result<SegmentEntry> entry_at(const Segment& database, Sequence base) {
   return entry;
 }
 
+bool is_known_loss(const Segment& database, Sequence base) {
+  SegmentReader reader = database.reader();
+  const auto entry = entry_at(reader, base);
+  return entry && std::holds_alternative<Gap>(*entry);
+}
+
 /// A gap row for every block that a row names and nothing is left of.
 Status note_losses(Segment& database) {
+  SegmentReader reader = database.reader();
   return for_each_row(database, [&](const ColdRow& row) -> Status {
     for (const Gap& block : row.blocks) {
-      const auto entry = entry_at(database, block.first);
+      const auto entry = entry_at(reader, block.first);
       if (entry) continue;
       if (!is_damage(entry.error())) return entry.error();
       if (Status noted = database.put_gap(block); !noted) return noted;
@@ -303,7 +309,7 @@ Result<SharedBlock> ColdStore::read_once(Sequence sequence) const {
   reader.seek_at_or_before(sequence);
   if (Status read = reader.status(); !read) return read.error();
   if (reader.valid() && !is_row_key(reader)) {
-    const auto entry = entry_at(*database_, reader.key());
+    const auto entry = entry_at(reader, reader.key());
     if (!entry && !is_damage(entry.error())) return entry.error();
     const auto* block = entry ? std::get_if<StoredBlock>(&*entry) : nullptr;
     if (block != nullptr && block->header.last() >= sequence) return block->to_block();
@@ -328,8 +334,7 @@ Result<SharedBlock> ColdStore::read(Sequence sequence) {
   // Its row is lost: then nobody knows whether it was kept.
   if (!find(sequence)) return lost({sequence, sequence});
   if (!is_damage(block.error())) return block;
-  const auto known = entry_at(*database_, sequence);
-  if (known && std::holds_alternative<Gap>(*known)) return block;
+  if (is_known_loss(*database_, sequence)) return block;
   if (Status salvaged = salvage(); !salvaged) return salvaged.error();
   return read_once(sequence);
 }

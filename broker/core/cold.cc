@@ -107,6 +107,14 @@ void store(Core& core, ColdCopy& copy) {
   copy.thinned_bytes = 0;
 }
 
+/// Since they were gathered, somebody else may have met the loss of some.
+void forget_lost(const State& state, ColdCopy& copy) {
+  const auto unread = copy.bases.begin() + static_cast<std::ptrdiff_t>(copy.next);
+  copy.bases.erase(
+      std::remove_if(unread, copy.bases.end(), [&](Sequence base) { return state.is_lost(base); }),
+      copy.bases.end());
+}
+
 void read_on(Core& core, ColdCopy& copy) {
   if (reads_are_full(core)) return;
   const std::size_t count = std::min(copy.blocks_per_read, copy.bases.size() - copy.next);
@@ -153,6 +161,7 @@ void copy_sparse(Core& core) {
   if (!core.cold_copy) return;
   ColdCopy& copy = *core.cold_copy;
   if (copy.reading || copy.storing || !gather(core, copy)) return;
+  forget_lost(core.state, copy);
   const bool all_read = copy.next == copy.bases.size();
   if (copy.thinned_bytes >= kPartBytes || (all_read && !copy.thinned.empty())) {
     store(core, copy);

@@ -9,14 +9,6 @@ namespace {
 /// What a dead letter takes beside its envelope and its reason. FORMAT.md §4.
 constexpr std::uint64_t kDeadRecordBytes = 62;
 
-/// A letter whose copy is lost needs nothing, and its block is not to be read again.
-bool is_lost(const State& state, const DeadLetter& letter) {
-  const auto& gaps = state.gaps();
-  return std::any_of(gaps.begin(), gaps.end(), [&](const Gap& gap) {
-    return gap.first <= letter.record && letter.record <= gap.last;
-  });
-}
-
 /// The entry that a walk goes on with: that of its key, or the first one behind it.
 template <typename Map, typename Key>
 typename Map::const_iterator entry_at(const Map& map, const Key& key, bool passed) {
@@ -89,7 +81,7 @@ void NeededWalk::step_dead(const State& state, const Take& take) {
     for (; letter != at->second.end() && letter->block < end_; ++letter) {
       if (!spend()) return;
       letter_ = letter->record;
-      if (letter->block < begin_ || is_lost(state, *letter)) continue;
+      if (letter->block < begin_ || state.is_lost(letter->record)) continue;
       take({agent_, letter->block, 1, kDeadRecordBytes + letter->bytes + letter->reason.size()});
     }
     passed_ = true;

@@ -119,8 +119,6 @@ enum class LostRecords : std::uint8_t {
 /// Records lost sequences, settles the mail that stood there, and tells the agents concerned; all
 /// in one commit.
 void record_gap(Core& core, const Gap& gap, LostRecords records = LostRecords::kFolded);
-/// A gap has this record: it will never be read again.
-[[nodiscard]] bool is_lost(const Core& core, Sequence record);
 
 // notice.cc
 /// Mail from the hub to an agent, whatever room there is.

@@ -282,6 +282,11 @@ void State::apply_dead_dropped(const DeadDroppedRecord& record) {
   forget_retired_if_over(record.agent);
 }
 
+bool State::is_lost(Sequence sequence) const {
+  return std::any_of(gaps_.begin(), gaps_.end(),
+                     [&](const Gap& gap) { return gap.first <= sequence && sequence <= gap.last; });
+}
+
 void State::apply_gap(const Gap& gap) {
   // One loss may be met twice, and be larger the second time: it has one row.
   const auto known = gaps_.lower_bound({gap.first, Sequence{}});
