@@ -19,8 +19,8 @@ inline constexpr std::size_t kQueuedCommitsMax = 64;
 inline constexpr std::size_t kQueuedReaderJobsMax = 4096;
 
 /// Owns the journal thread (commits, in order, one sync each) and the reader thread (reads,
-/// checkpoints, cold copies, drops, in order). Every request has exactly one result, before which a commit
-/// that asks for it is told as Written; results of the two threads may overtake each other.
+/// checkpoints, cold copies, drops, in order). Every request has exactly one result, before which a
+/// commit that asks for it is told as Written; results of the two threads may overtake each other.
 ///
 /// Thread: all calls from one thread, the core's.
 class JournalThreads {
