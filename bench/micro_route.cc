@@ -100,7 +100,7 @@ class Core {
       if (const auto* save = std::get_if<WriteCheckpoint>(&effect))
         answers.emplace_back(CheckpointDone{save->checkpoint.applied, std::nullopt});
       if (const auto* drop = std::get_if<DropSegment>(&effect))
-        answers.emplace_back(SegmentDropped{drop->first, std::nullopt});
+        answers.emplace_back(SegmentDropped{drop->first, std::nullopt, drop->keeps_cold});
       if (const auto* send = std::get_if<SendBody>(&effect))
         if (send->connection == kReceiver) received_bytes_ += send->body.size();
     }

@@ -109,7 +109,10 @@ void CoreThread::perform(WriteCheckpoint& write) {
 void CoreThread::perform(ReadBlocks& read) {
   parts_.journal.read(read.read, std::move(read.bases));
 }
-void CoreThread::perform(DropSegment& drop) { parts_.journal.drop_segment(drop.first); }
+void CoreThread::perform(StoreCold& store) { parts_.journal.store_cold(std::move(store.part)); }
+void CoreThread::perform(DropSegment& drop) {
+  parts_.journal.drop_segment(drop.first, drop.keeps_cold ? Keep::kCold : Keep::kNothing);
+}
 void CoreThread::perform(Evict& evict) { parts_.router.evict(evict.connection); }
 void CoreThread::perform(AdmitKey& admit) { parts_.admin.admit(admit.key); }
 void CoreThread::perform(WithdrawName& withdraw) { parts_.admin.withdraw(withdraw.name); }

@@ -49,6 +49,7 @@ class CoreThread {
   void perform(WriteCommit& write);
   void perform(WriteCheckpoint& write);
   void perform(ReadBlocks& read);
+  void perform(StoreCold& store);
   void perform(DropSegment& drop);
   void perform(Evict& evict);
   void perform(AdmitKey& admit);

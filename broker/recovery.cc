@@ -14,18 +14,40 @@ class StateSink final : public RecoverySink {
   State state;
 };
 
-/// Segments that the state knows and the disk does not have: what stood there is lost. A segment
-/// whose `dropping` is durable is none of them.
-std::vector<Gap> missing_segments(const State& state, const std::vector<Sequence>& on_disk) {
+bool is_among(const std::vector<Sequence>& firsts, Sequence first) {
+  return std::binary_search(firsts.begin(), firsts.end(), first);
+}
+
+/// Where the range of a segment ends: before the next one, or before one that was dropped.
+Sequence last_of(Sequence next_first, Sequence first, const std::vector<Gap>& cold) {
+  const auto dropped =
+      std::find_if(cold.begin(), cold.end(), [&](const Gap& range) { return range.first > first; });
+  if (dropped != cold.end()) next_first = std::min(next_first, dropped->first);
+  return Sequence{next_first.value - 1};
+}
+
+/// Segments that the state knows and the disk does not have: what stood there is lost. One whose
+/// `dropping` is durable is none of them, nor is one that is cold: what is missing there, reads
+/// find.
+std::vector<Gap> missing_segments(const State& state, const RecoverySummary& found) {
   std::vector<Gap> gaps;
   for (auto at = state.segments().begin(); at != state.segments().end(); ++at) {
     const auto next = std::next(at);
-    const bool present = std::find(on_disk.begin(), on_disk.end(), at->first) != on_disk.end();
-    if (present || at->second == SegmentState::kDropping || next == state.segments().end())
-      continue;
-    gaps.push_back({at->first, Sequence{next->first.value - 1}});
+    const bool dropped = at->second == SegmentState::kDropping || at->second == SegmentState::kCold;
+    if (dropped || is_among(found.segments, at->first) || next == state.segments().end()) continue;
+    gaps.push_back({at->first, last_of(next->first, at->first, found.cold)});
   }
   return gaps;
+}
+
+/// A crash came between the record that says so and the end of the segment.
+std::vector<Sequence> cold_originals(const State& state, const std::vector<Sequence>& on_disk) {
+  std::vector<Sequence> originals;
+  for (const auto& [first, segment_state] : state.segments()) {
+    if (segment_state == SegmentState::kCold && is_among(on_disk, first))
+      originals.push_back(first);
+  }
+  return originals;
 }
 
 /// One of `gaps` holds all of `gap`.
@@ -57,7 +79,8 @@ Result<Recovered> recover_state(JournalStore& store) {
   recovered.start.gaps = found.gaps;
   recovered.start.checkpointed = found.applied;
   recovered.start.chain_breaks = found.chain_breaks;
-  merge_gaps(recovered.start.gaps, missing_segments(recovered.state, found.segments));
+  merge_gaps(recovered.start.gaps, missing_segments(recovered.state, found));
+  recovered.start.cold_originals = cold_originals(recovered.state, found.segments);
   // A gap that an earlier start has recorded is settled already.
   std::erase_if(recovered.start.gaps,
                 [&](const Gap& gap) { return covers(recovered.state.gaps(), gap); });

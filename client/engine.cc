@@ -255,7 +255,7 @@ void ClientEngine::write_attach(Session& session) {
   attach.credit_until = receives ? session.receiving.credit_until() : 0;
   attach.credit_bytes = receives ? session.options.credit_bytes : 0;
   attach.epoch = session.posting.epoch();
-  attach.first_number = session.posting.first_number();
+  attach.first_number = session.posting.first_wire_number();
   row_.write(attach);
 }
 

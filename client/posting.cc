@@ -95,12 +95,15 @@ void Posting::change_epoch(ClientEvents& events) {
   }
   drop_settled_chunks();
   epoch_ = random_epoch(random_);
+  before_epoch_ = settled_.floor();
   next_unsent_ = first_number();
 }
 
-void Posting::accepted(Time now, const Accept& accept, ClientEvents& events) {
+void Posting::accepted(Time now, Accept accept, ClientEvents& events) {
   window_ = accept.window;
-  if (accept.count == 0 || accept.first_number == 0 || accept.first_number >= next_unsent_) return;
+  if (accept.count == 0 || accept.first_number == 0) return;
+  if (accept.first_number >= wire_number(next_unsent_)) return;
+  accept.first_number += before_epoch_;
   const std::uint64_t last =
       accept.first_number + std::min(accept.count, next_unsent_ - accept.first_number) - 1;
   settled_.add(accept.first_number, last, [&](std::uint64_t a, std::uint64_t b) {
@@ -145,8 +148,10 @@ void Posting::close_retries(Time now, std::uint64_t first, std::uint64_t last) {
   }
 }
 
-void Posting::refused(Time now, std::uint64_t number, Error error, ClientEvents& events) {
-  if (!active_ || number >= next_unsent_ || settled_.contains(number) || number >= stop_at_) return;
+void Posting::refused(Time now, std::uint64_t wire_number, Error error, ClientEvents& events) {
+  if (!active_ || wire_number >= this->wire_number(next_unsent_)) return;
+  const std::uint64_t number = wire_number + before_epoch_;
+  if (settled_.contains(number) || number >= stop_at_) return;
   const ChannelId channel = ChannelId::from_bytes(envelope(number).data() + kChannelOffset);
   OpenChannel& open = open_[channel];
   const bool retried = open.retrying.erase(number) > 0;
@@ -225,7 +230,9 @@ void Posting::write_round(Time now, OpenChannel& open, BodyRow& row) {
 // takes written mail. The hub waits for it before it takes later ones, so it is given up; where the
 // hub knows it, that changes nothing.
 void Posting::pass_settled(std::uint64_t up_to, BodyRow& row) {
-  for (; next_unsent_ < up_to; ++next_unsent_) row.write(SendView{session_, next_unsent_, {}});
+  for (; next_unsent_ < up_to; ++next_unsent_) {
+    row.write(SendView{session_, wire_number(next_unsent_), {}});
+  }
 }
 
 void Posting::write_new(BodyRow& row, ClientEvents& events) {
@@ -265,7 +272,7 @@ bool Posting::window_has_room(std::uint64_t number, std::size_t bytes) const {
 
 void Posting::write_number(std::uint64_t number, BodyRow& row) {
   if (skips_.contains(number)) {
-    row.write(SendView{session_, number, {}});
+    row.write(SendView{session_, wire_number(number), {}});
     return;
   }
   const auto bytes = envelope(number);
@@ -273,7 +280,7 @@ void Posting::write_number(std::uint64_t number, BodyRow& row) {
   if (sender.is_zero()) {
     std::copy(sender_.bytes.begin(), sender_.bytes.end(), bytes.data() + kSenderOffset);
   }
-  row.write(SendView{session_, number, bytes}, bytes.size());
+  row.write(SendView{session_, wire_number(number), bytes}, bytes.size());
 }
 
 std::optional<std::uint64_t> Posting::due() const {

@@ -22,7 +22,8 @@ namespace capstan {
 
 /// Holds every envelope until it is accepted or refused for good.
 ///
-/// Numbers: from 1, in the order of enqueue(); an envelope keeps its number through every retry.
+/// Numbers: from 1, in the order of enqueue(); an envelope keeps its number through every retry. On
+///          the wire they begin at 1 in every epoch.
 /// Window:  from the lowest unsettled number to the highest sent one there are never more numbers
 ///          than the hub's window has envelopes, so the hub's memory of us is bounded, too.
 /// Retry:   a refused number and the later ones of its channel wait together. After a back-off the
@@ -34,6 +35,8 @@ class Posting {
 
   [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
   [[nodiscard]] std::uint64_t first_number() const { return settled_.floor() + 1; }
+  /// As this epoch counts.
+  [[nodiscard]] std::uint64_t first_wire_number() const { return wire_number(first_number()); }
 
   void enqueue(PostBatch&& batch);
 
@@ -51,8 +54,8 @@ class Posting {
   /// The hub no longer knows our epoch: what was sent may be stored or not.
   void change_epoch(ClientEvents& events);
 
-  void accepted(Time now, const Accept& accept, ClientEvents& events);
-  void refused(Time now, std::uint64_t number, Error error, ClientEvents& events);
+  void accepted(Time now, Accept accept, ClientEvents& events);
+  void refused(Time now, std::uint64_t wire_number, Error error, ClientEvents& events);
 
   void write(Time now, BodyRow& row, ClientEvents& events);
 
@@ -99,6 +102,9 @@ class Posting {
   void write_round(Time now, OpenChannel& open, BodyRow& row);
   void pass_settled(std::uint64_t up_to, BodyRow& row);
   void write_new(BodyRow& row, ClientEvents& events);
+  [[nodiscard]] std::uint64_t wire_number(std::uint64_t number) const {
+    return number - before_epoch_;
+  }
   void write_number(std::uint64_t number, BodyRow& row);
   [[nodiscard]] bool window_has_room(std::uint64_t number, std::size_t bytes) const;
 
@@ -115,6 +121,7 @@ class Posting {
 
   IntervalSet settled_;             // accepted, or skipped
   std::set<std::uint64_t> skips_;   // refused for good and reported; to be skipped, not yet so
+  std::uint64_t before_epoch_ = 0;  // highest number of the epochs before this one; all settled
   std::uint64_t ever_sent_ = 0;     // highest number that any connection has carried
   std::uint64_t stop_at_ = kNever;  // kStop: this number was refused
 

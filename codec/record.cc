@@ -92,20 +92,42 @@ std::optional<Durability> durability_of_text(std::string_view text) {
 }
 
 std::optional<RecordView> RecordReader::next() {
-  if (offset_ >= records_.size()) return std::nullopt;
-  Cursor in(records_.subspan(offset_));
-  const std::uint32_t payload_bytes = in.u32_le();
-  RecordView record;
-  record.type = static_cast<RecordType>(in.u8());
-  record.priority = in.u8();
-  record.recipient_count = in.u16_le();
-  record.sequence = sequence_;
-  record.payload = in.take(payload_bytes);
-  if (!in.ok()) return std::nullopt;
-  offset_ += kRecordHeaderBytes + payload_bytes;
-  record.end_offset = offset_;
-  ++sequence_;
-  return record;
+  while (offset_ < records_.size()) {
+    Cursor in(records_.subspan(offset_));
+    const std::uint32_t payload_bytes = in.u32_le();
+    const std::uint8_t type = in.u8();
+    RecordView record;
+    record.type = static_cast<RecordType>(type);
+    record.priority = in.u8();
+    record.recipient_count = in.u16_le();
+    record.sequence = sequence_;
+    record.payload = in.take(payload_bytes);
+    if (!in.ok()) return std::nullopt;
+    if (type == kLeftOutType) {
+      if (!pass_left_out(record.payload)) return std::nullopt;
+      continue;
+    }
+    offset_ += kRecordHeaderBytes + payload_bytes;
+    record.end_offset = offset_;
+    ++sequence_;
+    return record;
+  }
+  return std::nullopt;
+}
+
+bool RecordReader::pass_left_out(Bytes payload) {
+  Cursor in(payload);
+  const std::uint32_t count = in.u32_le();
+  if (!in.ok() || !in.at_end() || count == 0) return false;
+  sequence_ = sequence_.plus(count);
+  offset_ += kRecordHeaderBytes + payload.size();
+  return true;
+}
+
+void append_left_out(std::uint32_t count, ByteBuffer& to) {
+  append_u32_le(to, sizeof count);
+  append_u32_le(to, kLeftOutType);
+  append_u32_le(to, count);
 }
 
 std::size_t encode_record(const EnvelopeRecord& record, ByteBuffer& to) {

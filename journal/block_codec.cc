@@ -20,6 +20,7 @@ constexpr std::size_t kCommonBytes = 16;
 
 constexpr std::uint32_t kFlagSnapshotBegins = 1;
 constexpr std::uint32_t kFlagOpensSegment = 2;
+constexpr std::uint32_t kFlagThinned = 4;
 
 class HeaderWriter {
  public:
@@ -72,7 +73,8 @@ Status check_common(Bytes value) {
 bool plausible(const BlockHeader& header) {
   return header.record_count > 0 && header.base.value > 0 && header.index < header.commit_blocks &&
          header.last() >= header.base && header.last() <= header.commit_last &&
-         (header.index + 1 < header.commit_blocks || header.last() == header.commit_last);
+         (header.thinned || header.index + 1 < header.commit_blocks ||
+          header.last() == header.commit_last);
 }
 
 }  // namespace
@@ -104,7 +106,7 @@ std::uint64_t encode_block(const BlockHeader& header, Bytes records, std::string
   out.number(header.commit_last.value);
   out.number(header.record_count);
   out.number((header.snapshot_begins ? kFlagSnapshotBegins : 0) |
-             (header.opens_segment ? kFlagOpensSegment : 0));
+             (header.opens_segment ? kFlagOpensSegment : 0) | (header.thinned ? kFlagThinned : 0));
   out.number(header.time_first_ns);
   out.number(header.time_last_ns);
   out.number(header.id_time_ceiling_ns);
@@ -136,6 +138,7 @@ Result<StoredBlock> decode_block(Bytes value) {
   const std::uint32_t flags = in.u32_le();
   header.snapshot_begins = (flags & kFlagSnapshotBegins) != 0;
   header.opens_segment = (flags & kFlagOpensSegment) != 0;
+  header.thinned = (flags & kFlagThinned) != 0;
   header.time_first_ns = in.u64_le();
   header.time_last_ns = in.u64_le();
   header.id_time_ceiling_ns = in.u64_le();

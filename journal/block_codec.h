@@ -27,6 +27,7 @@ struct BlockHeader {
   std::uint32_t record_count = 0;
   bool snapshot_begins = false;
   bool opens_segment = false;
+  bool thinned = false;  ///< A copy in cold/: only records that were needed, and of no commit.
   std::uint64_t time_first_ns = 0;
   std::uint64_t time_last_ns = 0;
   std::uint64_t id_time_ceiling_ns = 0;

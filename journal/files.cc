@@ -88,6 +88,15 @@ std::uint64_t directory_bytes(JournalEnv& env, const std::string& path) {
   return total;
 }
 
+bool holds_data(JournalEnv& env, const std::string& directory) {
+  for (const std::string& name : list_directory(env, directory)) {
+    if (!name.ends_with(".log") && !name.ends_with(".ldb")) continue;
+    std::uint64_t bytes = 0;
+    if (!env.GetFileSize(directory + "/" + name, &bytes).ok() || bytes > 0) return true;
+  }
+  return false;
+}
+
 Status remove_tree(JournalEnv& env, const std::string& path) {
   if (!is_directory(env, path)) return {};
   for (const std::string& name : list_directory(env, path)) {

@@ -23,6 +23,7 @@ struct DataPaths {
   [[nodiscard]] std::string ballast() const { return root + "/ballast"; }
   [[nodiscard]] std::string state() const { return root + "/state"; }
   [[nodiscard]] std::string journal() const { return root + "/journal"; }
+  [[nodiscard]] std::string cold() const { return root + "/cold"; }
   [[nodiscard]] std::string segment(Sequence first) const;
 };
 
@@ -44,6 +45,10 @@ inline constexpr std::string_view kQuarantinedSuffix = ".quarantined-";
 
 /// Sum of the sizes of the files directly in `path`.
 [[nodiscard]] std::uint64_t directory_bytes(JournalEnv& env, const std::string& path);
+
+/// Whether a database in `directory` may hold something: what is durable is in a log, or in a table
+/// that was made from one.
+[[nodiscard]] bool holds_data(JournalEnv& env, const std::string& directory);
 
 /// Removes a directory and all below it; one that is missing is fine.
 [[nodiscard]] Status remove_tree(JournalEnv& env, const std::string& path);

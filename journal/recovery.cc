@@ -11,16 +11,6 @@ namespace {
 
 bool is_damage(const Error& error) { return error.code == ErrorCode::kDamaged; }
 
-// A durable commit is in a log, or in a table that was made from one.
-bool holds_data(JournalEnv& env, const std::string& directory) {
-  for (const std::string& name : list_directory(env, directory)) {
-    if (!name.ends_with(".log") && !name.ends_with(".ldb")) continue;
-    std::uint64_t bytes = 0;
-    if (!env.GetFileSize(directory + "/" + name, &bytes).ok() || bytes > 0) return true;
-  }
-  return false;
-}
-
 Error no_state(const DataPaths& paths) {
   return {ErrorCode::kDamaged,
           paths.root +
@@ -30,10 +20,12 @@ Error no_state(const DataPaths& paths) {
 }  // namespace
 
 Recovery::Recovery(const DatabaseContext& context, const DataPaths& paths, SegmentSet& segments,
-                   std::optional<Witness> witness, RecoverySink& sink, Replay replay)
+                   ColdStore& cold, std::optional<Witness> witness, RecoverySink& sink,
+                   Replay replay)
     : context_(context),
       paths_(paths),
       segments_(segments),
+      cold_(cold),
       witness_(witness),
       sink_(sink),
       replay_(replay) {}
@@ -50,6 +42,9 @@ Result<Recovered> Recovery::run() {
     return chosen.error();
   if (Status replayed = replay(); !replayed) return replayed.error();
   summary_.segments = segments_.firsts();
+  for (const ColdRange& range : cold_.ranges()) summary_.cold.push_back({range.first, range.last});
+  summary_.quarantined.insert(summary_.quarantined.end(), cold_.quarantined().begin(),
+                              cold_.quarantined().end());
   return Recovered{std::move(summary_), std::move(state_), newest_checksum_};
 }
 
@@ -81,7 +76,11 @@ Status Recovery::begin_without_rows() {
 
 Status Recovery::choose_snapshot() {
   const std::vector<Sequence> firsts = segments_.firsts();
+  // Behind a segment that was dropped nothing may begin: what it said is in no replay any more.
+  bool adjoins = true;
   for (auto first = firsts.rbegin(); first != firsts.rend(); ++first) {
+    adjoins = first == firsts.rbegin() || segments_.last_of(*first).plus(1) == *std::prev(first);
+    if (!adjoins) break;
     const auto begin = snapshot_at_head(*first);
     if (!begin) return begin.error();
     if (!begin->has_value()) continue;
@@ -89,7 +88,7 @@ Status Recovery::choose_snapshot() {
     summary_.state_from_snapshot = true;
     return {};
   }
-  if (firsts.empty() || firsts.front() == Sequence{1}) return {};
+  if (firsts.empty() || (firsts.front() == Sequence{1} && adjoins)) return {};
   return no_state(paths_);
 }
 
@@ -135,13 +134,17 @@ Status Recovery::replay() {
   const std::vector<Sequence> firsts = segments_.firsts();
   next_ = summary_.applied.plus(1);
   // What stood before the oldest segment was dropped, or else the state says that it is missing.
-  if (replay_ == Replay::kEverything && !firsts.empty()) next_ = firsts.front();
+  if (replay_ == Replay::kEverything && !firsts.empty()) {
+    next_ = firsts.front();
+    if (!cold_.empty()) next_ = std::min(next_, cold_.ranges().front().first);
+  }
   const auto after = std::upper_bound(firsts.begin(), firsts.end(), next_);
   const auto begin = after == firsts.begin() ? after : std::prev(after);
   if (begin != firsts.end()) {
     if (Status started = start_at(*begin); !started) return started;
   }
   for (auto first = begin; first != firsts.end(); ++first) {
+    if (Status passed = pass_to(*first); !passed) return passed;
     if (Status done = replay_segment(*first, expected_end(*first)); !done) return done;
   }
   // Without any segment there is no place for a gap row; the first one to come begins after the
@@ -177,10 +180,7 @@ Status Recovery::replay_segment(Sequence first, std::optional<Sequence> last) {
 
 // The replay begins with the block that holds the first record it needs, or with the one before.
 Status Recovery::start_at(Sequence first) {
-  if (next_ < first) {
-    take_gap({next_, Sequence{first.value - 1}});
-    return {};
-  }
+  if (next_ < first) return {};
   auto segment = open_or_salvage(first);
   if (!segment) return segment.error();
   SegmentReader reader = (*segment)->reader();
@@ -266,13 +266,34 @@ Status Recovery::salvage(Sequence first) {
   return {};
 }
 
-// The next segment begins where this one ended; a drop in between lies before the checkpoint, and
-// before the newest snapshot, so that no replay meets it.
 std::optional<Sequence> Recovery::expected_end(Sequence first) const {
-  const std::vector<Sequence> firsts = segments_.firsts();
-  const auto after = std::upper_bound(firsts.begin(), firsts.end(), first);
-  if (after == firsts.end()) return std::nullopt;
-  return Sequence{after->value - 1};
+  if (segments_.firsts().back() == first) return std::nullopt;
+  return segments_.last_of(first);
+}
+
+// What stands before a segment and in no other was dropped, as cold/ knows, or else it is lost.
+Status Recovery::pass_to(Sequence first) {
+  for (const ColdRange& range : cold_.ranges()) {
+    if (range.last < next_) continue;
+    if (range.first >= first || next_ >= first) break;
+    if (range.first > next_) take_gap({next_, Sequence{range.first.value - 1}});
+    if (Status walked = walk_cold(range); !walked) return walked;
+    next_ = std::min(range.last.plus(1), first);
+    last_checksum_.reset();
+  }
+  if (next_ < first) take_gap({next_, Sequence{first.value - 1}});
+  return {};
+}
+
+Status Recovery::walk_cold(const ColdRange& range) {
+  if (replay_ != Replay::kEverything) return {};
+  return cold_.walk(
+      range,
+      [this](const SharedBlock& block) {
+        ++summary_.replayed_blocks;
+        return sink_.block(block);
+      },
+      [this](Gap gap) { summary_.gaps.push_back(gap); });
 }
 
 Sequence Recovery::known_last() const {

@@ -6,6 +6,7 @@
 
 #include "capstan/base/result.h"
 #include "capstan/journal/store.h"
+#include "cold_store.h"
 #include "files.h"
 #include "segment_set.h"
 #include "state_db.h"
@@ -25,7 +26,7 @@ class Recovery {
  public:
   /// Everything given outlives this. `witness` is what was read before anything was written.
   Recovery(const DatabaseContext& context, const DataPaths& paths, SegmentSet& segments,
-           std::optional<Witness> witness, RecoverySink& sink, Replay replay);
+           ColdStore& cold, std::optional<Witness> witness, RecoverySink& sink, Replay replay);
 
   [[nodiscard]] Result<Recovered> run();
 
@@ -46,6 +47,8 @@ class Recovery {
   [[nodiscard]] Status take(const SegmentEntry& entry);
   [[nodiscard]] Status take_block(const StoredBlock& block);
   [[nodiscard]] Status close_tail(Segment& segment, Sequence last);
+  [[nodiscard]] Status pass_to(Sequence first);
+  [[nodiscard]] Status walk_cold(const ColdRange& range);
   void take_gap(Gap gap);
   [[nodiscard]] WitnessVerdict judge_witness() const;
 
@@ -58,6 +61,7 @@ class Recovery {
   const DatabaseContext& context_;
   const DataPaths& paths_;
   SegmentSet& segments_;
+  ColdStore& cold_;
   std::optional<Witness> witness_;
   RecoverySink& sink_;
   Replay replay_;

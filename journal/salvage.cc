@@ -66,10 +66,9 @@ class Rebuilder {
  public:
   explicit Rebuilder(Segment& target) : target_(target) {}
 
-  Status add(Sequence base, Bytes value) {
-    const SequenceKey key(base);
+  Status add(const std::string& key, Bytes value) {
     const std::string_view text = as_text(value);
-    batch_.Put({key.octets, sizeof key.octets}, {text.data(), text.size()});
+    batch_.Put(key, {text.data(), text.size()});
     return batch_.ApproximateSize() < kBatchBytes ? Status{} : flush();
   }
 
@@ -100,18 +99,30 @@ Result<std::optional<Sequence>> sound_base(Bytes value) {
   return std::optional<Sequence>();
 }
 
-Status copy_sound_entries(const Segment& from, Segment& to, Sequence first,
-                          std::optional<Sequence> last) {
+Status copy_sound_entries(const Segment& from, Segment& to, const KeyOf& key_of) {
   Rebuilder rebuilder(to);
   SegmentReader reader = from.reader();
   for (reader.seek(Sequence{}); reader.valid(); reader.next()) {
-    const auto base = sound_base(reader.value());
-    if (!base) return base.error();
-    if (!base->has_value() || **base < first || (last && **base > *last)) continue;
-    if (Status added = rebuilder.add(**base, reader.value()); !added) return added;
+    const auto key = key_of(reader.value());
+    if (!key) return key.error();
+    if (!key->has_value()) continue;
+    if (Status added = rebuilder.add(**key, reader.value()); !added) return added;
   }
   if (Status read = reader.status(); !read && read.error().code == ErrorCode::kIo) return read;
   return rebuilder.flush();
+}
+
+/// Keys of a segment that begins at `first` and ends at `last`, if anybody knows.
+KeyOf keys_between(Sequence first, std::optional<Sequence> last) {
+  return [first, last](Bytes value) -> Result<std::optional<std::string>> {
+    const auto base = sound_base(value);
+    if (!base) return base.error();
+    if (!base->has_value() || **base < first || (last && **base > *last)) {
+      return std::optional<std::string>();
+    }
+    const SequenceKey key(**base);
+    return std::optional(std::string(key.octets, sizeof key.octets));
+  };
 }
 
 Result<std::vector<Gap>> find_gaps(const Segment& segment, Sequence first,
@@ -145,24 +156,10 @@ Status repair(const DatabaseContext& context, const std::string& copy) {
   return checked(repaired, copy);
 }
 
-// A copy that is beyond repair yields nothing: that is a loss. A disk that fails meanwhile is an
-// error.
-Status take_from_copy(const DatabaseContext& context, const std::string& copy, Segment& target,
-                      Sequence first, std::optional<Sequence> last) {
-  DatabaseContext lenient = context;
-  lenient.paranoid = false;
-  const auto loss_or_error = [](const Error& error) {
-    return error.code == ErrorCode::kDamaged ? Status() : Status(error);
-  };
-  if (Status repaired = repair(lenient, copy); !repaired) return loss_or_error(repaired.error());
-  auto segment = Segment::open(lenient, copy);
-  if (!segment) return loss_or_error(segment.error());
-  return copy_sound_entries(**segment, target, first, last);
-}
-
 Status rebuild(const DatabaseContext& context, const std::string& copy, Segment& target,
                Sequence first, std::optional<Sequence> last, Sequence known_last) {
-  if (Status taken = take_from_copy(context, copy, target, first, last); !taken) return taken;
+  const KeyOf key_of = keys_between(first, last);
+  if (Status taken = take_sound_entries(context, copy, target, key_of); !taken) return taken;
   auto gaps = find_gaps(target, first, last, known_last);
   if (!gaps) return gaps.error();
   for (const Gap& gap : *gaps) {
@@ -173,11 +170,24 @@ Status rebuild(const DatabaseContext& context, const std::string& copy, Segment&
 
 }  // namespace
 
-Result<std::string> salvage_segment(const DatabaseContext& context, const DataPaths& paths,
-                                    Sequence first, std::optional<Sequence> last,
-                                    Sequence known_last) {
+// A copy that is beyond repair yields nothing: that is a loss. A disk that fails meanwhile is an
+// error.
+Status take_sound_entries(const DatabaseContext& context, const std::string& copy, Segment& target,
+                          const KeyOf& key_of) {
+  DatabaseContext lenient = context;
+  lenient.paranoid = false;
+  const auto loss_or_error = [](const Error& error) {
+    return error.code == ErrorCode::kDamaged ? Status() : Status(error);
+  };
+  if (Status repaired = repair(lenient, copy); !repaired) return loss_or_error(repaired.error());
+  auto segment = Segment::open(lenient, copy);
+  if (!segment) return loss_or_error(segment.error());
+  return copy_sound_entries(**segment, target, key_of);
+}
+
+Result<std::string> replace_database(const DatabaseContext& context, const std::string& original,
+                                     const Refill& refill) {
   JournalEnv& env = context.env;
-  const std::string original = paths.segment(first);
   const std::string copy = original + std::string(kSalvageSuffix);
   const std::string rebuilt = original + std::string(kRebuiltSuffix);
   if (Status removed = remove_tree(env, copy); !removed) return removed.error();
@@ -186,8 +196,7 @@ Result<std::string> salvage_segment(const DatabaseContext& context, const DataPa
   {
     auto target = Segment::create(context, rebuilt);
     if (!target) return target.error();
-    Status done = rebuild(context, copy, **target, first, last, known_last);
-    if (!done) return done.error();
+    if (Status done = refill(copy, **target); !done) return done.error();
   }
   // From here on the replacement is whole: finish_interrupted() completes the exchange.
   auto aside = quarantine(env, original);
@@ -197,13 +206,22 @@ Result<std::string> salvage_segment(const DatabaseContext& context, const DataPa
   return aside;
 }
 
-Status finish_interrupted(JournalEnv& env, const DataPaths& paths) {
-  const std::vector<std::string> names = list_directory(env, paths.journal());
+Result<std::string> salvage_segment(const DatabaseContext& context, const DataPaths& paths,
+                                    Sequence first, std::optional<Sequence> last,
+                                    Sequence known_last) {
+  return replace_database(context, paths.segment(first),
+                          [&](const std::string& copy, Segment& target) {
+                            return rebuild(context, copy, target, first, last, known_last);
+                          });
+}
+
+Status finish_interrupted(JournalEnv& env, const std::string& directory) {
+  const std::vector<std::string> names = list_directory(env, directory);
   const auto exists = [&names](std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
   for (const std::string& name : names) {
-    const std::string path = paths.journal() + "/" + name;
+    const std::string path = directory + "/" + name;
     const bool replaces = name.ends_with(kRebuiltSuffix) &&
                           !exists(name.substr(0, name.size() - kRebuiltSuffix.size()));
     if (replaces) {

@@ -2,6 +2,7 @@
 // gap row for every range that is lost. The original is kept aside, untouched.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -22,7 +23,23 @@ namespace capstan {
                                                   std::optional<Sequence> last,
                                                   Sequence known_last = {});
 
-/// Finishes or undoes what a crash interrupted: replacements, working copies, destructions.
-[[nodiscard]] Status finish_interrupted(JournalEnv& env, const DataPaths& paths);
+/// The key that a value belongs under; empty: nothing in it can be believed. Errors:
+/// kUnsupportedVersion.
+using KeyOf = std::function<Result<std::optional<std::string>>(Bytes value)>;
+/// Writes to `target` what can be had from `copy`, a directory that it may work on.
+using Refill = std::function<Status(const std::string& copy, Segment& target)>;
+
+/// The same for any database: `refill` makes the replacement.
+[[nodiscard]] Result<std::string> replace_database(const DatabaseContext& context,
+                                                   const std::string& original,
+                                                   const Refill& refill);
+
+/// Repairs `copy` and writes each of its values that proves itself to `target`. Errors: kIo.
+[[nodiscard]] Status take_sound_entries(const DatabaseContext& context, const std::string& copy,
+                                        Segment& target, const KeyOf& key_of);
+
+/// Finishes or undoes what a crash interrupted directly below `directory`: replacements, working
+/// copies, destructions.
+[[nodiscard]] Status finish_interrupted(JournalEnv& env, const std::string& directory);
 
 }  // namespace capstan

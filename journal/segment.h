@@ -49,6 +49,7 @@ class SegmentReader {
 
   /// To the first entry at or after `base`.
   void seek(Sequence base);
+  void seek(const std::string& key) { entries_->Seek(key); }
   /// To the last entry that begins at or before `sequence`; invalid when there is none.
   void seek_at_or_before(Sequence sequence);
   void seek_last() { entries_->SeekToLast(); }

@@ -1,6 +1,7 @@
 #include "segment_set.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "capstan/base/check.h"
@@ -8,27 +9,25 @@
 
 namespace capstan {
 
-void SegmentSet::load() {
+void SegmentSet::load(const std::vector<Sequence>& elsewhere) {
   const std::lock_guard lock(mutex_);
+  std::set<Sequence> begins(elsewhere.begin(), elsewhere.end());
   for (const std::string& name : list_directory(context_.env, paths_.journal())) {
     const auto first = parse_segment_name(name);
     if (!first) continue;
     known_[*first].bytes = directory_bytes(context_.env, paths_.segment(*first));
+    begins.insert(*first);
   }
-  Known* before = nullptr;
   for (auto& [first, known] : known_) {
-    if (before != nullptr) before->last = Sequence{first.value - 1};
-    known.last = Sequence{first.value - 1};
-    before = &known;
+    const auto next = begins.upper_bound(first);
+    known.last = Sequence{next == begins.end() ? first.value - 1 : next->value - 1};
   }
 }
 
 std::vector<SegmentInfo> SegmentSet::infos() const {
   const std::lock_guard lock(mutex_);
   std::vector<SegmentInfo> infos;
-  for (const auto& [first, known] : known_) {
-    if (!known.dropped) infos.push_back({first, known.last, known.bytes});
-  }
+  for (const auto& [first, known] : known_) infos.push_back({first, known.last, known.bytes});
   return infos;
 }
 
@@ -44,7 +43,7 @@ Result<std::shared_ptr<Segment>> SegmentSet::get(Sequence first) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = known_.find(first);
-    if (found == known_.end() || found->second.dropped) {
+    if (found == known_.end()) {
       return {ErrorCode::kNotFound, paths_.segment(first) + ": no such segment"};
     }
     found->second.used = ++turn_;
@@ -79,7 +78,7 @@ std::optional<Sequence> SegmentSet::find(Sequence sequence) const {
   auto after = known_.upper_bound(sequence);
   if (after == known_.begin()) return std::nullopt;
   const auto& [first, known] = *std::prev(after);
-  if (known.dropped || sequence > known.last) return std::nullopt;
+  if (sequence > known.last) return std::nullopt;
   return first;
 }
 
@@ -117,11 +116,9 @@ Status SegmentSet::destroy(Sequence first) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = known_.find(first);
-    if (found == known_.end() || found->second.dropped) return {};
+    if (found == known_.end()) return {};
     CAPSTAN_CHECK(found->second.handle.use_count() <= 1);
-    found->second.handle.reset();
-    found->second.dropped = true;
-    if (found->second.last < first) known_.erase(found);
+    known_.erase(found);
   }
   const std::string path = paths_.segment(first);
   const std::string dropping = path + std::string(kDroppingSuffix);

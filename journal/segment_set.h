@@ -23,8 +23,9 @@ class SegmentSet {
   SegmentSet(const DatabaseContext& context, DataPaths paths)
       : context_(context), paths_(std::move(paths)) {}
 
-  /// Lists the directory. Called once, before anything else.
-  void load();
+  /// Lists the directory. `elsewhere`: where ranges begin that are in no segment any more. Called
+  /// once, before anything else.
+  void load(const std::vector<Sequence>& elsewhere = {});
 
   [[nodiscard]] std::vector<SegmentInfo> infos() const;
   [[nodiscard]] std::vector<Sequence> firsts() const;
@@ -58,7 +59,6 @@ class SegmentSet {
   struct Known {
     Sequence last;
     std::uint64_t bytes = 0;
-    bool dropped = false;  ///< Kept to tell "dropped" from "lost" as long as this process lives.
     std::shared_ptr<Segment> handle;
     std::uint64_t used = 0;  ///< Turn of the last get().
   };

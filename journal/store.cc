@@ -12,6 +12,7 @@
 #include "ballast.h"
 #include "block_codec.h"
 #include "capstan/base/check.h"
+#include "cold_store.h"
 #include "env.h"
 #include "files.h"
 #include "gap_row.h"
@@ -124,6 +125,12 @@ Result<SharedBlock> read_block(SegmentReader& reader, Sequence sequence) {
   return copy;
 }
 
+/// The range lies in one of which nothing is kept.
+bool is_forgotten(const ColdStore& cold, Sequence first) {
+  const auto range = cold.find(first);
+  return range && range->first < first;
+}
+
 /// Where a read of several blocks stands; holds its segment open.
 struct ReadPlace {
   std::optional<Sequence> first;
@@ -148,12 +155,16 @@ struct JournalStore::Parts {
         cache(leveldb::NewLRUCache(kCacheBytes)),
         context{*env, *cache, log, options.write_buffer_bytes},
         ballast(paths.ballast(), options.ballast_bytes),
-        segments(context, paths) {}
+        segments(context, paths),
+        cold(context, paths) {}
 
   Status open_files();
   Status open_segment_for(const Commit& commit);
   Status go_to(ReadPlace& place, Sequence first);
   bool may_be_replaced(Sequence first, Sequence sequence);
+  bool is_above(Sequence sequence) const;
+  ColdRange cold_range(Sequence first) const;
+  std::optional<Gap> lost_from_cold(Sequence base) const;
   Result<SharedBlock> read_one(ReadPlace& place, Sequence sequence);
   Status stop(Error error);
 
@@ -169,6 +180,7 @@ struct JournalStore::Parts {
   Ballast ballast;
   std::unique_ptr<WitnessFile> witness;
   SegmentSet segments;
+  ColdStore cold;
   bool recovered = false;
 
   // The committing thread's.
@@ -205,8 +217,13 @@ Status JournalStore::Parts::open_files() {
   auto opened = open_witness(*env, paths, real_disk);
   if (!opened) return opened.error();
   witness = std::move(*opened);
-  if (Status finished = finish_interrupted(*env, paths); !finished) return finished;
-  segments.load();
+  for (const std::string& directory : {paths.root, paths.journal()}) {
+    if (Status finished = finish_interrupted(*env, directory); !finished) return finished;
+  }
+  if (Status opened_cold = cold.open(); !opened_cold) return opened_cold;
+  std::vector<Sequence> elsewhere;
+  for (const ColdRange& range : cold.ranges()) elsewhere.push_back(range.first);
+  segments.load(elsewhere);
   return {};
 }
 
@@ -237,11 +254,17 @@ bool JournalStore::Parts::may_be_replaced(Sequence first, Sequence sequence) {
   return !go_to(place, first) || !known_gap(*place.reader, sequence);
 }
 
+bool JournalStore::Parts::is_above(Sequence sequence) const {
+  const std::vector<Sequence> firsts = segments.firsts();
+  return firsts.empty() || sequence >= firsts.back();
+}
+
 Result<SharedBlock> JournalStore::Parts::read_one(ReadPlace& place, Sequence sequence) {
   const auto first = segments.find(sequence);
-  if (!first) {
+  if (!first && is_above(sequence)) {
     return {ErrorCode::kNotFound, "no segment holds sequence " + std::to_string(sequence.value)};
   }
+  if (!first) return cold.read(sequence);
   const auto try_once = [&]() -> Result<SharedBlock> {
     if (Status there = go_to(place, *first); !there) return there.error();
     return read_block(*place.reader, sequence);
@@ -281,7 +304,7 @@ Result<std::unique_ptr<JournalStore>> JournalStore::open(const JournalOptions& o
 Result<RecoverySummary> JournalStore::recover(RecoverySink& sink, Replay replay) {
   Parts& p = *parts_;
   CAPSTAN_CHECK(!p.recovered);
-  Recovery recovery(p.context, p.paths, p.segments, p.witness->read(), sink, replay);
+  Recovery recovery(p.context, p.paths, p.segments, p.cold, p.witness->read(), sink, replay);
   auto done = recovery.run();
   if (!done) return done.error();
   const RecoverySummary& summary = done->summary;
@@ -343,15 +366,28 @@ Result<std::vector<SharedBlock>> JournalStore::read(std::span<const Sequence> se
   return blocks;
 }
 
+std::optional<Gap> JournalStore::Parts::lost_from_cold(Sequence base) const {
+  const std::vector<Sequence> firsts = segments.firsts();
+  const auto next = std::upper_bound(firsts.begin(), firsts.end(), base);
+  if (next == firsts.end()) return std::nullopt;
+  return cold.lost_at(base, *next);
+}
+
 std::optional<Gap> JournalStore::lost_at(Sequence base) {
   Parts& p = *parts_;
   const std::lock_guard guard(p.reader_mutex);
   const auto first = p.segments.find(base);
+  if (!first) return p.lost_from_cold(base);
   ReadPlace place;
-  if (!first || !p.go_to(place, *first)) return std::nullopt;
+  if (!p.go_to(place, *first)) return std::nullopt;
   if (const auto known = known_gap(*place.reader, base)) return known;
   const auto block = read_block(*place.reader, base);
-  if (block || block.error().code != ErrorCode::kDamaged) return std::nullopt;
+  if (block || block.error().code == ErrorCode::kIo) return std::nullopt;
+  // Behind the end of a segment that is followed by a hole, of which cold/ has lost what it knew.
+  if (block.error().code == ErrorCode::kNotFound) {
+    const Sequence last = p.segments.last_of(*first);
+    return p.is_above(base) ? std::nullopt : std::optional(Gap{base, last});
+  }
   return loss_around(*place.reader, base, *first);
 }
 
@@ -377,13 +413,55 @@ Status JournalStore::write_checkpoint(const Checkpoint& checkpoint) {
   return p.state_error ? Status(*p.state_error) : Status();
 }
 
-Status JournalStore::drop_segment(Sequence first) {
+// Of a segment that is here, or of what cold/ has in its place. Where its row is lost, it ends
+// before whatever follows.
+ColdRange JournalStore::Parts::cold_range(Sequence first) const {
+  const auto here = segments.find(first);
+  if (here == first) return {first, segments.last_of(first)};
+  if (const auto range = cold.find(first); range && range->first == first) return *range;
+  Sequence last = segments.firsts().back();
+  for (const Sequence& next : segments.firsts()) {
+    if (next > first) last = std::min(last, next);
+  }
+  for (const ColdRange& next : cold.ranges()) {
+    if (next.first > first) last = std::min(last, next.first);
+  }
+  return {first, Sequence{last.value - 1}};
+}
+
+Status JournalStore::store_cold(const ColdPart& part) {
+  Parts& p = *parts_;
+  CAPSTAN_CHECK(p.recovered);
+  const std::lock_guard guard(p.reader_mutex);
+  const std::vector<Sequence> firsts = p.segments.firsts();
+  if (!std::binary_search(firsts.begin(), firsts.end(), part.segment) ||
+      firsts.back() == part.segment) {
+    return {ErrorCode::kWrongState, p.paths.segment(part.segment) + " is no sealed segment"};
+  }
+  return p.cold.add(p.cold_range(part.segment), part.begins, part.blocks);
+}
+
+Status JournalStore::drop_segment(Sequence first, Keep keep) {
   Parts& p = *parts_;
   CAPSTAN_CHECK(p.recovered);
   const std::lock_guard guard(p.reader_mutex);
   const std::vector<Sequence> firsts = p.segments.firsts();
   if (!firsts.empty() && firsts.back() == first) {
     return {ErrorCode::kWrongState, p.paths.segment(first) + " is the open segment"};
+  }
+  const bool here = std::binary_search(firsts.begin(), firsts.end(), first);
+  if (keep == Keep::kCold) {
+    const auto copy = p.cold.find(first);
+    if (!here) return {};
+    if (!copy || copy->first != first) {
+      return {ErrorCode::kDamaged, p.paths.segment(first) + " has no copy in cold/, and stays"};
+    }
+    return p.segments.destroy(first);
+  }
+  // Where nothing stands before it, nobody asks what became of it.
+  const bool oldest = p.cold.empty() && (firsts.empty() || first <= firsts.front());
+  if (!oldest && !firsts.empty() && (here || !is_forgotten(p.cold, first))) {
+    if (Status forgotten = p.cold.forget(p.cold_range(first)); !forgotten) return forgotten;
   }
   return p.segments.destroy(first);
 }
@@ -393,6 +471,7 @@ std::vector<SegmentInfo> JournalStore::segments() const { return parts_->segment
 std::uint64_t JournalStore::bytes_on_disk() const {
   std::uint64_t bytes = 0;
   for (const SegmentInfo& info : segments()) bytes += info.bytes;
+  bytes += parts_->cold.bytes();
   return bytes;
 }
 
@@ -412,7 +491,7 @@ Result<std::uint64_t> JournalStore::disk_free_bytes() const {
 ReadDone answer_read(JournalStore& store, ReadId id, std::span<const Sequence> sequences) {
   auto blocks = store.read(sequences);
   if (blocks) return {id, std::move(*blocks), std::nullopt, std::nullopt};
-  const bool one = sequences.size() == 1 && blocks.error().code == ErrorCode::kDamaged;
+  const bool one = sequences.size() == 1 && blocks.error().code != ErrorCode::kIo;
   return {id, {}, blocks.error(), one ? store.lost_at(sequences.front()) : std::nullopt};
 }
 

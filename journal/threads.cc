@@ -24,8 +24,9 @@ struct ReadJob {
 };
 struct DropJob {
   Sequence first;
+  Keep keep = Keep::kNothing;
 };
-using ReaderJob = std::variant<ReadJob, Checkpoint, DropJob>;
+using ReaderJob = std::variant<ReadJob, Checkpoint, ColdPart, DropJob>;
 
 std::optional<Error> error_of(const Status& status) {
   if (status) return std::nullopt;
@@ -125,7 +126,12 @@ JournalResult perform(JournalStore& store, const Checkpoint& checkpoint) {
 }
 
 JournalResult perform(JournalStore& store, const DropJob& job) {
-  return SegmentDropped{job.first, error_of(store.drop_segment(job.first))};
+  return SegmentDropped{job.first, error_of(store.drop_segment(job.first, job.keep)),
+                        job.keep == Keep::kCold};
+}
+
+JournalResult perform(JournalStore& store, const ColdPart& part) {
+  return ColdPartStored{part.segment, error_of(store.store_cold(part))};
 }
 
 JournalResult perform(JournalStore& store, const ReaderJob& job, Outbox&) {
@@ -172,7 +178,11 @@ void JournalThreads::checkpoint(Checkpoint checkpoint) {
   parts_->reader_jobs.push(std::move(checkpoint));
 }
 
-void JournalThreads::drop_segment(Sequence first) { parts_->reader_jobs.push(DropJob{first}); }
+void JournalThreads::store_cold(ColdPart part) { parts_->reader_jobs.push(std::move(part)); }
+
+void JournalThreads::drop_segment(Sequence first, Keep keep) {
+  parts_->reader_jobs.push(DropJob{first, keep});
+}
 
 std::size_t JournalThreads::drain(std::vector<JournalResult>& results) {
   return parts_->outbox.drain(results);

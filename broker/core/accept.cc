@@ -73,7 +73,7 @@ void release(Core& core, CommitConsequences& done) {
   for (ForgetWithdrawal& done_with : done.withdrawals) {
     core.effects->push_back(std::move(done_with));
   }
-  for (const Sequence& first : done.drops) core.effects->push_back(DropSegment{first});
+  for (const DropSegment& drop : done.drops) core.effects->push_back(drop);
   if (done.checkpoint) core.effects->push_back(WriteCheckpoint{*std::move(done.checkpoint)});
 }
 

@@ -16,6 +16,7 @@
 #include "capstan/core/hub.h"
 #include "commit_builder.h"
 #include "delivery_queue.h"
+#include "needed.h"
 #include "presence.h"
 
 namespace capstan {
@@ -172,6 +173,7 @@ struct Counters {
   std::uint64_t refused_identity = 0;
   std::uint64_t refused_frames = 0;
   std::uint64_t commits = 0;
+  std::uint64_t cold_copies = 0;
 };
 
 /// Accepts of one session whose numbers and ids are consecutive.
@@ -203,11 +205,11 @@ struct CommitConsequences {
   /// Of agents that this commit retires: earlier commits name them until they are released.
   std::vector<std::unique_ptr<Inbox>> ended_inboxes;
   std::vector<ForgetWithdrawal> withdrawals;
-  std::vector<Sequence> drops;
+  std::vector<DropSegment> drops;
   std::optional<Checkpoint> checkpoint;
 };
 
-enum class ReadPurpose : std::uint8_t { kDeliver, kExpire, kRequest, kBury };
+enum class ReadPurpose : std::uint8_t { kDeliver, kExpire, kRequest, kBury, kCopy };
 
 /// A read that has not come back.
 struct PendingRead {
@@ -242,6 +244,45 @@ struct WaitingRemoval {
   ConnectionId connection;
   std::uint64_t request_id = 0;
   ParamMap result;
+};
+
+/// What of a segment is needed.
+struct NeededOfSegment {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// How much of the disk one agent holds.
+struct Pin {
+  AgentId agent;
+  bool dead_letters = false;    ///< By these, not by waiting mail.
+  Sequence oldest;              ///< Base of the oldest block that it needs.
+  std::set<Sequence> segments;  ///< That would be dropped, or be copied, without it.
+};
+
+/// Looks for what is needed in segments that may be dropped, over several turns.
+struct Census {
+  NeededWalk walk;
+  Sequence end;  ///< Of the last of them.
+  std::map<Sequence, NeededOfSegment> segments;
+  Pin pin;                ///< Of the agent at hand.
+  std::vector<Pin> pins;  ///< The largest so far.
+};
+
+/// What is needed in one segment on its way to cold/.
+struct ColdCopy {
+  Sequence segment;
+  Sequence end;  ///< Where the next one begins.
+  NeededWalk walk;
+  bool gathered = false;
+  std::vector<Sequence> bases;  ///< Of its blocks with something needed; ascending once gathered.
+  std::size_t next = 0;         ///< All before it have been read.
+  std::size_t blocks_per_read = kBlocksPerReadMax;
+  bool reading = false;
+  bool storing = false;
+  bool begun = false;  ///< A part of it is stored.
+  std::vector<SharedBlock> thinned;
+  std::uint64_t thinned_bytes = 0;
 };
 
 struct Core {
@@ -310,6 +351,11 @@ struct Core {
   bool checkpoint_in_flight = false;
   bool checkpoints_failed = false;  ///< The state on disk takes no more writes.
   Sequence checkpointed;
+  std::optional<Census> census;
+  std::vector<Pin> pins;        ///< As the last census found them, the largest first.
+  std::deque<Sequence> sparse;  ///< Segments that are worth a copy.
+  std::optional<ColdCopy> cold_copy;
+  std::uint64_t copies_resume_ns = 0;  ///< Monotonic: after a copy that failed.
 
   // Presence.
   PresenceBoard presence;

@@ -59,7 +59,7 @@ ParamMap show(const Core& core, AgentId agent, const DeadLetter& letter) {
       .set("attempts", std::uint64_t{letter.attempts})
       .set("died_at_ns", letter.died_at_ns)
       .set("bytes", std::uint64_t{letter.bytes})
-      .set("lost", is_lost(core, letter.record))
+      .set("lost", core.state.is_lost(letter.record))
       .set("reason", letter.reason);
 }
 

@@ -323,6 +323,11 @@ void take_read(Core& core, const ReadDone& done) {
     start_waiting_reads(core);
     return;
   }
+  if (read.purpose == ReadPurpose::kCopy) {
+    take_copy_read(core, read.bases, done);
+    start_waiting_reads(core);
+    return;
+  }
   Session* session = core.find_receiver(read.agent);
   const bool waiting = session != nullptr && session->reading;
   if (waiting) session->reading = false;

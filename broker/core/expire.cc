@@ -234,7 +234,8 @@ void take_expiry_read(Core& core, AgentId agent, Sequence base, const ReadDone& 
     return plan_expiry(core, inbox, now_s(core) + 1);
   }
   // One that was settled and dropped while it waited for its turn is not found, and not missed.
-  if (done.error && done.error->code != ErrorCode::kNotFound) {
+  const bool missing = done.error && done.error->code == ErrorCode::kNotFound;
+  if (done.error && (!missing || holds_waiting(inbox, base))) {
     record_gap(core, done.lost.value_or(Gap{base, base}));
   }
   if (!core.stopping && !expiry_is_paused(core)) {

@@ -102,10 +102,4 @@ void record_gap(Core& core, const Gap& gap, LostRecords records) {
   }
 }
 
-bool is_lost(const Core& core, Sequence record) {
-  const auto& gaps = core.state.gaps();
-  return std::any_of(gaps.begin(), gaps.end(),
-                     [&](const Gap& gap) { return gap.first <= record && record <= gap.last; });
-}
-
 }  // namespace capstan

@@ -71,6 +71,8 @@ std::uint64_t next_wake(const Core& core, bool more_to_deliver) {
   if (const auto retry_ns = next_retry_ns(core)) wake = std::min(wake, *retry_ns);
   if (const auto burial_ns = next_burial_ns(core)) wake = std::min(wake, *burial_ns);
   if (const auto presence_ns = next_presence_ns(core)) wake = std::min(wake, *presence_ns);
+  if (const auto census_ns = next_census_ns(core)) wake = std::min(wake, *census_ns);
+  if (const auto copy_ns = next_copy_ns(core)) wake = std::min(wake, *copy_ns);
   if (!core.failed_reads.empty()) wake = std::min(wake, core.retry_reads_ns);
   if (core.state.dirty() && core.builder.empty() && !core.checkpoint_in_flight &&
       !core.checkpoints_failed) {
@@ -98,6 +100,7 @@ struct Hub::Impl {
   void take(const CommitUnknown& unknown) { stop_for_unknown_outcome(core, unknown); }
   void take(const ReadDone& done) { take_read(core, done); }
   void take(const CheckpointDone& done) { take_checkpoint_done(core, done); }
+  void take(const ColdPartStored& stored) { take_cold_stored(core, stored); }
   void take(const SegmentDropped& dropped) { take_segment_dropped(core, dropped); }
   void take(const KeysChanged& changed) { take_keys(core, changed.keys); }
   void take(const KeyAdmitted& admitted) { take_admission(core, admitted); }
@@ -124,6 +127,8 @@ struct Hub::Impl {
     retry(core);
     bury_waiting(core);
     push_presence(core);
+    take_census(core);
+    copy_sparse(core);
     const bool more_to_deliver = deliver(core);
     emit_commit(core);
     // In the middle of a block the index of that block is not final yet.
@@ -155,6 +160,7 @@ Hub::Hub(const HubConfig& config, State state, const HubStart& start, const Time
   for (const auto& [first, segment_state] : core.state.segments()) {
     if (segment_state == SegmentState::kDropping) effects.push_back(DropSegment{first});
   }
+  for (const Sequence& first : start.cold_originals) effects.push_back(DropSegment{first, true});
   add_record(core, StartRecord{start.boot, time.wall_ns});
   for (const Sequence& base : start.chain_breaks) {
     core.audit("chain_break", "block=" + std::to_string(base.value));

@@ -123,6 +123,18 @@ bool PositionSet::contains_all(std::uint64_t first, std::uint64_t last) const {
   return span.first <= first && last <= span.last;
 }
 
+std::uint64_t PositionSet::missing(std::uint64_t first, std::uint64_t last) const {
+  first = std::max(first, floor_ + 1);
+  if (last < first) return 0;
+  std::uint64_t missing = last - first + 1;
+  for (Place place = first_that_ends_at(first); stands(place); place = behind(place)) {
+    const Span& span = pieces_[place.piece][place.at];
+    if (span.first > last) break;
+    missing -= std::min(span.last, last) - std::max(span.first, first) + 1;
+  }
+  return missing;
+}
+
 std::size_t PositionSet::intervals() const {
   std::size_t count = floor_ == 0 ? 0 : 1;
   for (const Piece& piece : pieces_) count += piece.size();

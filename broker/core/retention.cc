@@ -1,5 +1,6 @@
 // Segments, snapshots, checkpoints, and what may be dropped. FORMAT.md §2, §4 and §5.
 #include <algorithm>
+#include <utility>
 
 #include "stages.h"
 
@@ -10,6 +11,11 @@ namespace {
 constexpr std::uint64_t kCheckpointBytes = std::uint64_t{64} << 20;
 constexpr std::uint64_t kSnapshotSpacingBytesMax = std::uint64_t{1} << 30;
 constexpr std::uint64_t kSnapshotSpacingSizes = 10;
+
+/// Runs of the block index that one turn looks at.
+constexpr std::size_t kRunsPerTurnMax = 16'384;
+/// Who holds most of the disk, for `status`.
+constexpr std::size_t kPinsMax = 5;
 
 bool snapshot_is_due(const Core& core) {
   return core.state.snapshot().value == 0 ||
@@ -33,24 +39,76 @@ void add_snapshot(Core& core) {
   core.bytes_since_snapshot = 0;
 }
 
-/// Sealed segments that nobody needs, the oldest first, become `dropping`.
-void mark_droppable_segments(Core& core) {
+bool may_be_dropped(SegmentState state) {
+  return state == SegmentState::kSealed || state == SegmentState::kCold;
+}
+
+/// The newest snapshot and all after it stay: a start without a checkpoint begins there.
+Sequence end_of_droppable(const Core& core) {
+  return std::min({core.state.snapshot(), core.checkpointed, core.committed});
+}
+
+void begin_census(Core& core) {
+  if (core.stopping || core.census) return;
+  const Sequence end = end_of_droppable(core);
+  Census census;
   const auto& segments = core.state.segments();
-  const Sequence needed =
-      std::min({core.state.lowest_unsettled(core.committed), core.checkpointed, core.committed});
-  std::vector<Sequence> droppable;
   for (auto at = segments.begin(); at != segments.end(); ++at) {
     const auto next = std::next(at);
-    // The last sequence of a segment is the one before the next segment's first. The newest
-    // snapshot and all after it stay: a start without a checkpoint begins there.
-    if (next == segments.end() || next->first > needed || next->first > core.state.snapshot()) {
-      break;
-    }
-    if (at->second == SegmentState::kSealed) droppable.push_back(at->first);
+    if (next == segments.end() || next->first > end) break;
+    if (!may_be_dropped(at->second)) continue;
+    census.segments[at->first];
+    census.end = next->first;
   }
-  for (const Sequence& first : droppable) {
+  if (!census.segments.empty()) core.census = std::move(census);
+}
+
+/// Keeps the largest ones.
+void close_pin(Census& census) {
+  Pin pin = std::exchange(census.pin, {});
+  if (pin.segments.empty()) return;
+  const auto at = std::find_if(census.pins.begin(), census.pins.end(), [&](const Pin& other) {
+    return other.segments.size() < pin.segments.size();
+  });
+  census.pins.insert(at, std::move(pin));
+  if (census.pins.size() > kPinsMax) census.pins.pop_back();
+}
+
+void count(const Core& core, Census& census, const NeededInBlock& needed) {
+  const auto after = census.segments.upper_bound(needed.block);
+  if (after == census.segments.begin()) return;
+  auto& [first, segment] = *std::prev(after);
+  segment.records += needed.records;
+  segment.bytes += needed.bytes;
+  const bool dead_letters = census.walk.among_dead();
+  if (census.pin.agent != needed.agent || census.pin.dead_letters != dead_letters) {
+    close_pin(census);
+    census.pin.agent = needed.agent;
+    census.pin.dead_letters = dead_letters;
+    census.pin.oldest = needed.block;
+  }
+  census.pin.oldest = std::min(census.pin.oldest, needed.block);
+  const auto state = core.state.segments().find(first);
+  const bool whole = state != core.state.segments().end() && state->second == SegmentState::kSealed;
+  if (whole) census.pin.segments.insert(first);
+}
+
+bool is_sparse(const Core& core, const NeededOfSegment& needed) {
+  const bool roomy = !core.disk || core.disk->state == DiskState::kOk;
+  const std::uint64_t percent =
+      roomy ? core.config.cold_percent : core.config.cold_percent_low_disk;
+  return needed.bytes * 100 < core.config.segment_bytes_max * percent;
+}
+
+void judge_segment(Core& core, Sequence first, const NeededOfSegment& needed) {
+  const auto at = core.state.segments().find(first);
+  const bool here = at != core.state.segments().end() && may_be_dropped(at->second);
+  if (!here || (core.cold_copy && core.cold_copy->segment == first)) return;
+  if (needed.records == 0) {
     add_record(core, SegmentRecord{first, SegmentState::kDropping});
-    core.consequences().drops.push_back(first);
+    core.consequences().drops.push_back({first, false});
+  } else if (at->second == SegmentState::kSealed && is_sparse(core, needed)) {
+    core.sparse.push_back(first);
   }
 }
 
@@ -100,15 +158,36 @@ void take_checkpoint_done(Core& core, const CheckpointDone& done) {
   core.checkpoint_in_flight = false;
   if (done.error) return;
   core.checkpointed = done.applied;
-  if (!core.stopping) mark_droppable_segments(core);
+  begin_census(core);
+}
+
+void take_census(Core& core) {
+  if (core.stopping) core.census.reset();
+  if (!core.census) return;
+  Census& census = *core.census;
+  const bool over =
+      census.walk.step(core.state, census.segments.begin()->first, census.end, kRunsPerTurnMax,
+                       [&](const NeededInBlock& needed) { count(core, census, needed); });
+  if (!over) return;
+  close_pin(census);
+  core.pins = std::move(census.pins);
+  core.sparse.clear();
+  for (const auto& [first, needed] : census.segments) judge_segment(core, first, needed);
+  core.census.reset();
+}
+
+std::optional<std::uint64_t> next_census_ns(const Core& core) {
+  if (!core.census) return std::nullopt;
+  return core.now.monotonic_ns + kNsPerMs;
 }
 
 void take_segment_dropped(Core& core, const SegmentDropped& dropped) {
   if (dropped.error) {
     core.audit("drop_failed", "segment=" + std::to_string(dropped.first.value) +
                                   " error=" + dropped.error->text());
-    return;  // `dropping` is durable: the next start tries again.
+    return;  // Its record is durable: the next start tries again.
   }
+  if (dropped.kept_cold) return;
   add_record(core, SegmentRecord{dropped.first, SegmentState::kDropped});
 }
 

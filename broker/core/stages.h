@@ -119,8 +119,6 @@ enum class LostRecords : std::uint8_t {
 /// Records lost sequences, settles the mail that stood there, and tells the agents concerned; all
 /// in one commit.
 void record_gap(Core& core, const Gap& gap, LostRecords records = LostRecords::kFolded);
-/// A gap has this record: it will never be read again.
-[[nodiscard]] bool is_lost(const Core& core, Sequence record);
 
 // notice.cc
 /// Mail from the hub to an agent, whatever room there is.
@@ -213,7 +211,19 @@ void begin_commit(Core& core);
 /// Attaches a checkpoint to what has been folded, when one is due.
 void checkpoint_if_due(Core& core);
 void take_checkpoint_done(Core& core, const CheckpointDone& done);
+/// Goes on looking for segments that nobody needs, and drops them.
+void take_census(Core& core);
 void take_segment_dropped(Core& core, const SegmentDropped& dropped);
+/// When take_census() has something to do, in monotonic ns.
+[[nodiscard]] std::optional<std::uint64_t> next_census_ns(const Core& core);
+
+// cold.cc
+/// Goes on with the copy at hand, or begins the next one.
+void copy_sparse(Core& core);
+/// When copy_sparse() has something to do, in monotonic ns.
+[[nodiscard]] std::optional<std::uint64_t> next_copy_ns(const Core& core);
+void take_copy_read(Core& core, const std::vector<Sequence>& bases, const ReadDone& done);
+void take_cold_stored(Core& core, const ColdPartStored& stored);
 
 template <typename Record>
 void add_record(Core& core, const Record& record) {

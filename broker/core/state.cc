@@ -229,11 +229,12 @@ void State::apply_agent(const AgentRecord& record) {
 void State::apply_segment(const SegmentRecord& record) {
   if (record.state == SegmentState::kDropped) {
     segments_.erase(record.first);
+    dirty_segments_.erase(record.first);
     deleted_keys_.push_back(segment_key(record.first));
   } else {
     segments_[record.first] = record.state;
+    dirty_segments_.insert(record.first);
   }
-  dirty_segments_ = true;
 }
 
 Status State::apply_retry(const RetryRecord& record) {
@@ -279,6 +280,11 @@ void State::apply_dead_dropped(const DeadDroppedRecord& record) {
   dirty_dead_.erase({record.agent, record.dead});
   deleted_keys_.push_back(dead_key(record.agent, record.dead));
   forget_retired_if_over(record.agent);
+}
+
+bool State::is_lost(Sequence sequence) const {
+  return std::any_of(gaps_.begin(), gaps_.end(),
+                     [&](const Gap& gap) { return gap.first <= sequence && sequence <= gap.last; });
 }
 
 void State::apply_gap(const Gap& gap) {

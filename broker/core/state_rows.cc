@@ -347,8 +347,9 @@ Status State::load_row(Bytes key, Bytes value) {
 
 bool State::dirty() const {
   return idempotency_keys_.dirty() || !dirty_retries_.empty() || !dirty_dead_.empty() ||
-         dirty_segments_ || dirty_gaps_ || !dirty_agents_.empty() || !dirty_retired_.empty() ||
-         !dirty_mailboxes_.empty() || !dirty_producers_.empty() || !deleted_keys_.empty();
+         !dirty_segments_.empty() || dirty_gaps_ || !dirty_agents_.empty() ||
+         !dirty_retired_.empty() || !dirty_mailboxes_.empty() || !dirty_producers_.empty() ||
+         !deleted_keys_.empty();
 }
 
 void State::mark_all_dirty() {
@@ -364,7 +365,7 @@ void State::mark_all_dirty() {
   for (const auto& [agent, letters] : dead_) {
     for (const DeadLetter& letter : letters) dirty_dead_.insert({agent, letter.record});
   }
-  dirty_segments_ = true;
+  for (const auto& segment : segments_) dirty_segments_.insert(segment.first);
   dirty_gaps_ = true;
 }
 
@@ -412,10 +413,9 @@ Checkpoint State::take_dirty_rows() {
     // One that was forgotten and came back: its row must not go with the deletes.
     if (!checkpoint.deletes.empty()) std::erase(checkpoint.deletes, checkpoint.puts.back().key);
   }
-  if (dirty_segments_) {
-    for (const auto& [first, state] : segments_) {
-      checkpoint.puts.push_back({segment_key(first), std::string(1, static_cast<char>(state))});
-    }
+  for (const Sequence& first : dirty_segments_) {
+    checkpoint.puts.push_back(
+        {segment_key(first), std::string(1, static_cast<char>(segments_.at(first)))});
   }
   if (dirty_gaps_) {
     for (const Gap& gap : gaps_) checkpoint.puts.push_back({gap_key(gap.first), gap_value(gap)});
@@ -428,7 +428,7 @@ Checkpoint State::take_dirty_rows() {
   dirty_producers_.clear();
   dirty_retries_.clear();
   dirty_dead_.clear();
-  dirty_segments_ = false;
+  dirty_segments_.clear();
   dirty_gaps_ = false;
   return checkpoint;
 }

@@ -1,8 +1,35 @@
 // The hub's figures. PROTOCOL.md §7.
+#include <algorithm>
+
 #include "capstan/codec/params.h"
 #include "operation.h"
 
 namespace capstan::operations {
+
+namespace {
+
+/// The agents without which most segments would go, as the last census found them.
+std::vector<ParamMap> show_pins(const Core& core) {
+  std::vector<ParamMap> shown;
+  for (const Pin& pin : core.pins) {
+    shown.push_back(ParamMap()
+                        .set("agent", name_of(core, pin.agent))
+                        .set("agent_id", id_bytes(pin.agent))
+                        .set("dead_letters", pin.dead_letters)
+                        .set("oldest_sequence", pin.oldest.value)
+                        .set("bytes", pin.segments.size() * core.config.segment_bytes_max));
+  }
+  return shown;
+}
+
+std::uint64_t cold_segments(const State& state) {
+  const auto& segments = state.segments();
+  return static_cast<std::uint64_t>(
+      std::count_if(segments.begin(), segments.end(),
+                    [](const auto& segment) { return segment.second == SegmentState::kCold; }));
+}
+
+}  // namespace
 
 Answer status(Core& core, Connection&, const Request&, const ParamMap&) {
   std::uint64_t pending = 0;
@@ -35,6 +62,9 @@ Answer status(Core& core, Connection&, const Request&, const ParamMap&) {
       .set("commits", counters.commits)
       .set("last_sequence", core.committed.value)
       .set("segments", std::uint64_t{core.state.segments().size()})
+      .set("cold_segments", cold_segments(core.state))
+      .set("cold_copies", counters.cold_copies)
+      .set("pinned", show_pins(core))
       .set("gaps", std::uint64_t{core.state.gaps().size()})
       .set("chain_breaks", std::uint64_t{core.start.chain_breaks.size()})
       .set("index_bytes", core.state.index_bytes())

@@ -136,7 +136,7 @@ Described describe_agent_retired(Json out, Bytes payload) {
 }
 
 Described describe_segment(Json out, Bytes payload) {
-  constexpr const char* kStates[] = {"open", "sealed", "dropping", "dropped"};
+  constexpr const char* kStates[] = {"open", "sealed", "dropping", "dropped", "cold"};
   const auto segment = decode_segment_record(payload);
   const auto state = segment ? static_cast<std::size_t>(segment->state) : std::size(kStates);
   if (state >= std::size(kStates)) return std::nullopt;

@@ -6,12 +6,25 @@
 #include "connect.h"
 #include "exit_code.h"
 #include "params_json.h"
+#include "table.h"
 
 namespace capstan::cli {
 
 namespace {
 
 constexpr int kRequestTimeoutMs = 5'000;
+
+/// Who keeps how much of the disk from being given back.
+void print_pins(const std::vector<ParamMap>& pins) {
+  for (const ParamMap& pin : pins) {
+    const std::string what = pin.flag("dead_letters").value_or(false) ? "dead letters" : "mail";
+    const std::uint64_t mebibytes = pin.number("bytes").value_or(0) >> 20;
+    print_field(std::cout, "pinned",
+                std::to_string(mebibytes) + " MiB by " + what + " of " +
+                    printable(pin.text("agent").value_or("")) + ", from sequence " +
+                    std::to_string(pin.number("oldest_sequence").value_or(0)) + " on");
+  }
+}
 
 }  // namespace
 
@@ -33,10 +46,11 @@ int run_status(const CommonOptions& common) {
   } else {
     std::cout << (ready ? "ready\n" : "not ready: the hub is stopping\n");
     for (const auto& [key, value] : status.items()) {
-      if (key == "ready") continue;
+      if (key == "ready" || key == "pinned") continue;
       std::cout << "  " << std::left << std::setw(20) << key
                 << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
     }
+    if (const auto* pins = answer->maps("pinned")) print_pins(*pins);
   }
   return ready ? kExitDone : kExitNoHub;
 }

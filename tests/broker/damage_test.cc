@@ -13,6 +13,8 @@ namespace {
 using broker_test::Life;
 
 constexpr std::uint64_t kSegmentBytes = 1500;
+/// Of sparse segments what waits is copied to cold/.
+constexpr std::uint64_t kColdPercent = 95;
 /// A run of the whole suite takes each so many-th bit; CAPSTAN_EVERY_BIT takes all.
 constexpr std::uint64_t kStride = 29;
 
@@ -25,14 +27,17 @@ struct Truth {
   std::uint64_t acknowledged = 0;                            ///< Numbers up to it.
   std::vector<std::pair<std::string, std::uint64_t>> files;  ///< Path and bytes.
   std::uint64_t bits = 0;
+  std::size_t cold_parts = 0;
 };
 
 /// Three lives: tables and logs, several segments, a snapshot in each life, a checkpoint in the
-/// middle, settled and unsettled mail before and after it.
+/// middle, a copy in cold/, settled and unsettled mail before and after it.
 void make_truth(Truth& truth) {
   std::uint64_t number = 0;
   for (int round = 0; round < 3; ++round) {
-    Life life(truth.disk, kSegmentBytes);
+    Life life;
+    life.cold_percent = kColdPercent;
+    ASSERT_TRUE(life.begin(truth.disk, kSegmentBytes).ok());
     life.post(number + 1, number + 6, 40);
     number += 6;
     (void)life.receive();
@@ -44,8 +49,11 @@ void make_truth(Truth& truth) {
     life.acknowledge_up_to(2);
     truth.acknowledged += 2;
     if (round == 1) life.pass_ms(1500);
+    for (int turn = 0; round == 1 && turn < 20; ++turn) life.pass_ms(2);
+    truth.cold_parts += life.cold_parts;
   }
   ASSERT_EQ(truth.posted.size(), 18U);
+  ASSERT_GT(truth.cold_parts, 0U);
   // What a start reads beside LevelDB's files: nothing of these two.
   for (const char* path : {"/data/ballast", "/data/holder"}) {
     leveldb::WritableFile* file = nullptr;
@@ -107,6 +115,7 @@ Outcome start_damaged(const Truth& truth, const std::string& path, std::uint64_t
   bool repaired = false;
   {
     Life life;
+    life.cold_percent = kColdPercent;
     const Status begun = life.begin(disk, kSegmentBytes);
     if (!begun) {
       const ErrorCode code = begun.error().code;

@@ -56,6 +56,7 @@ class Life {
     HubConfig config;
     config.segment_bytes_max = segment_bytes;
     config.checkpoint_interval_ms = 1000;
+    config.cold_percent = cold_percent;
     Effects effects;
     hub = std::make_unique<Hub>(config, std::move(recovered->state), start, now, effects);
     carry_out(effects);
@@ -113,8 +114,10 @@ class Life {
   std::vector<std::pair<EnvelopeId, std::string>> mail;  ///< The same, whole.
   std::vector<Gap> gap_notices;                          ///< What bob is told of beside it.
   std::uint64_t accepted = 0;
+  std::uint64_t cold_percent = 0;  ///< Said before begin().
   bool drops_are_left_undone = false;
   std::size_t drops = 0;
+  std::size_t cold_parts = 0;
 
  private:
   template <typename Frame>
@@ -150,8 +153,13 @@ class Life {
       } else if (auto* drop = std::get_if<DropSegment>(&effect)) {
         ++drops;
         if (drops_are_left_undone) continue;
-        EXPECT_TRUE(store->drop_segment(drop->first).ok());
-        answers.push_back(SegmentDropped{drop->first, std::nullopt});
+        const Keep keep = drop->keeps_cold ? Keep::kCold : Keep::kNothing;
+        EXPECT_TRUE(store->drop_segment(drop->first, keep).ok());
+        answers.push_back(SegmentDropped{drop->first, std::nullopt, drop->keeps_cold});
+      } else if (auto* cold = std::get_if<StoreCold>(&effect)) {
+        EXPECT_TRUE(store->store_cold(cold->part).ok());
+        ++cold_parts;
+        answers.push_back(ColdPartStored{cold->part.segment, std::nullopt});
       } else if (auto* send = std::get_if<SendBody>(&effect)) {
         listen(send->body);
       }

@@ -300,9 +300,13 @@ TEST(Posting, AForgottenEpochLeavesWhatWasSentInDoubtAndGoesOn) {
   EXPECT_EQ(refused[1].error.code, ErrorCode::kOutcomeUnknown);
   ASSERT_EQ(c.heard.attaches.size(), 1U);
   EXPECT_NE(c.heard.attaches[0].epoch, epoch);
-  EXPECT_EQ(c.heard.attaches[0].first_number, 3U);
+  EXPECT_EQ(c.heard.attaches[0].first_number, 1U);  // As every epoch, or it would be refused, too.
   c.admit();
-  EXPECT_EQ(c.heard.take_numbers(), (Numbers{3}));
+  EXPECT_EQ(c.heard.take_numbers(), (Numbers{1}));
+  c.accept(s, 1);
+  const auto accepted = c.take<Accepted>();
+  ASSERT_EQ(accepted.size(), 1U);
+  EXPECT_EQ(accepted[0].first, 3U);
 }
 
 }  // namespace

@@ -192,6 +192,44 @@ TEST(Records, EveryOtherKindIsExact) {
   expect_exact(Gap{Sequence{3}, Sequence{9}}, RecordType::kGap, decode_gap_record);
 }
 
+// ---- Records that a thinned block leaves out ----
+
+TEST(LeftOut, SequencesGoOnBehindWhatIsLeftOut) {
+  Block block;
+  block.base = Sequence{100};
+  block.record_count = 10;
+  append_left_out(3, block.records);
+  encode_record(StartRecord{id_from<BootId>(0x10), 5}, block.records);
+  append_left_out(4, block.records);
+  encode_record(StartRecord{id_from<BootId>(0x10), 6}, block.records);
+  append_left_out(1, block.records);
+  RecordReader reader(block);
+  EXPECT_EQ(reader.next()->sequence, Sequence{103});
+  const auto last = reader.next();
+  EXPECT_EQ(last->sequence, Sequence{108});
+  EXPECT_FALSE(reader.at_end());
+  EXPECT_FALSE(reader.next().has_value());
+  EXPECT_TRUE(reader.at_end());
+  // A scan that stopped goes on where it was.
+  RecordReader again(block, last->end_offset, Sequence{109});
+  EXPECT_FALSE(again.next().has_value());
+  EXPECT_TRUE(again.at_end());
+}
+
+TEST(LeftOut, OfNoneAndOfAnotherLengthIsDamage) {
+  Block none;
+  append_left_out(0, none.records);
+  Block cut;
+  append_left_out(1, cut.records);
+  cut.records[0] = 3;
+  cut.records.pop_back();
+  for (const Block& block : {none, cut}) {
+    RecordReader reader(block);
+    EXPECT_FALSE(reader.next().has_value());
+    EXPECT_FALSE(reader.at_end());
+  }
+}
+
 TEST(Records, MoreIntervalsThanBytesAreRefused) {
   ByteBuffer payload = payload_of(SettledRecord{}, RecordType::kSettled);
   for (std::size_t i = payload.size() - 4; i < payload.size(); ++i) payload[i] = 0xff;

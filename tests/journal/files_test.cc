@@ -51,7 +51,7 @@ TEST(Salvage, AnInterruptedExchangeIsFinishedAndWorkingCopiesGo) {
         "/data/journal/00000000000000000001.quarantined-1"}) {
     ASSERT_TRUE(make_directory(env, path).ok());
   }
-  ASSERT_TRUE(finish_interrupted(env, paths).ok());
+  ASSERT_TRUE(finish_interrupted(env, paths.journal()).ok());
   EXPECT_EQ(list_directory(env, paths.journal()),
             (std::vector<std::string>{"00000000000000000001", "00000000000000000001.quarantined-1",
                                       "00000000000000000005"}));

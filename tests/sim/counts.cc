@@ -60,6 +60,8 @@ constexpr std::array kEntries{
     Entry{Count::kSegmentRolls, "segments opened"},
     Entry{Count::kSnapshots, "snapshots"},
     Entry{Count::kSegmentDrops, "segments dropped"},
+    Entry{Count::kColdBlocks, "blocks copied to cold/"},
+    Entry{Count::kColdSegments, "segments replaced by their copy"},
     Entry{Count::kCheckpoints, "checkpoints"},
     Entry{Count::kBlocksRead, "blocks read from disk"},
     Entry{Count::kRecoveries, "recoveries"},

@@ -59,6 +59,8 @@ enum class Count : std::uint8_t {
   kSegmentRolls,
   kSnapshots,
   kSegmentDrops,
+  kColdBlocks,
+  kColdSegments,
   kCheckpoints,
   kBlocksRead,
   kRecoveries,

@@ -273,15 +273,24 @@ void Disk::checkpoint(Checkpoint checkpoint) {
   });
 }
 
-void Disk::drop(Sequence first) {
-  enqueue(reader_, [this, first]() -> std::optional<Event> {
-    const Status dropped = store_->drop_segment(first);
-    common_.trace.note("drop", {first.value, dropped.ok()});
-    common_.counts.add(Count::kSegmentDrops, dropped ? 1 : 0);
+void Disk::store_cold(ColdPart part) {
+  enqueue(reader_, [this, part = std::move(part)]() -> std::optional<Event> {
+    const Status stored = store_->store_cold(part);
+    common_.trace.note("store cold", {part.segment.value, part.blocks.size(), stored.ok()});
+    common_.counts.add(Count::kColdBlocks, stored ? part.blocks.size() : 0);
+    return ColdPartStored{part.segment, error_of(stored)};
+  });
+}
+
+void Disk::drop(const DropSegment& drop) {
+  enqueue(reader_, [this, first = drop.first, cold = drop.keeps_cold]() -> std::optional<Event> {
+    const Status dropped = store_->drop_segment(first, cold ? Keep::kCold : Keep::kNothing);
+    common_.trace.note("drop", {first.value, dropped.ok(), cold});
+    common_.counts.add(cold ? Count::kColdSegments : Count::kSegmentDrops, dropped ? 1 : 0);
     if (!dropped && !bad_) {
       common_.auditor.violated("a drop fails on a sound disk: " + dropped.error().text());
     }
-    return SegmentDropped{first, error_of(dropped)};
+    return SegmentDropped{first, error_of(dropped), cold};
   });
 }
 

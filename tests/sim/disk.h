@@ -45,7 +45,8 @@ class Disk {
   void commit(Commit commit);
   void read(ReadId id, std::vector<Sequence> bases);
   void checkpoint(Checkpoint checkpoint);
-  void drop(Sequence first);
+  void store_cold(ColdPart part);
+  void drop(const DropSegment& drop);
 
   /// The process ends: what waits is forgotten, what was written stays.
   void kill();

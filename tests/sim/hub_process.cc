@@ -191,7 +191,7 @@ void HubProcess::take(Audit& audit) {
     common_.counts.add(Count::kForgedRefused);
   }
   const bool fault = audit.event == "read_failed" || audit.event == "checkpoint_failed" ||
-                     audit.event == "drop_failed";
+                     audit.event == "drop_failed" || audit.event == "cold_copy_failed";
   if (audit.event == "gap") common_.counts.add(Count::kGaps);
   // Which gap it is, the ledger looks at when the record is durable.
   const bool rotten = common_.auditor.ledger().any_rotten() &&

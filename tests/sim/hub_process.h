@@ -42,7 +42,8 @@ class HubProcess final : public HubPort {
   void take(WriteCommit& write) { disk_.commit(std::move(write.commit)); }
   void take(WriteCheckpoint& write) { disk_.checkpoint(std::move(write.checkpoint)); }
   void take(ReadBlocks& read) { disk_.read(read.read, std::move(read.bases)); }
-  void take(DropSegment& drop) { disk_.drop(drop.first); }
+  void take(StoreCold& store) { disk_.store_cold(std::move(store.part)); }
+  void take(DropSegment& drop) { disk_.drop(drop); }
   void take(Evict& evict);
   void take(AdmitKey& admit);
   void take(WithdrawName& withdraw);

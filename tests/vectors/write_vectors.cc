@@ -239,7 +239,8 @@ void write_records(VectorFile& file) {
   for (const auto& [state, name] : {std::pair{SegmentState::kOpen, "open"},
                                     {SegmentState::kSealed, "sealed"},
                                     {SegmentState::kDropping, "dropping"},
-                                    {SegmentState::kDropped, "dropped"}}) {
+                                    {SegmentState::kDropped, "dropped"},
+                                    {SegmentState::kCold, "cold"}}) {
     file.valid(std::string("segment that is ") + name, "record",
                recorded(SegmentRecord{Sequence{1'000'001}, state}));
   }

@@ -1,6 +1,7 @@
 #include "hub_world.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace capstan::core_test {
 
@@ -103,6 +104,7 @@ void World::start(State state) {
   start.gaps = gaps_at_start;
   start.checkpointed = checkpointed_at_start;
   start.chain_breaks = chain_breaks_at_start;
+  start.cold_originals = cold_originals_at_start;
   Effects effects;
   hub_ = std::make_unique<Hub>(config, std::move(state), start, now, effects);
   take(effects);
@@ -243,6 +245,25 @@ void World::fail_read(ErrorCode code) {
   const ReadId id = reads.front().read;
   reads.pop_front();
   tell(ReadDone{id, {}, Error{code, "test"}});
+}
+
+void World::store_cold() {
+  while (!cold_parts.empty()) {
+    const ColdPart part = std::move(cold_parts.front());
+    cold_parts.pop_front();
+    for (const SharedBlock& block : part.blocks) cold[block->base] = block;
+    tell(ColdPartStored{part.segment, std::nullopt});
+  }
+}
+
+void World::replace_by_cold() {
+  for (const Sequence& first : std::exchange(cold_drops, {})) {
+    const auto next = state().segments().upper_bound(first);
+    const Sequence end = next->first;
+    disk.erase(disk.lower_bound(first), disk.lower_bound(end));
+    disk.insert(cold.lower_bound(first), cold.lower_bound(end));
+    tell(SegmentDropped{first, std::nullopt, true});
+  }
 }
 
 void World::checkpoint() {

@@ -163,6 +163,10 @@ class World {
   void fail_read(ErrorCode code);
   /// Writes every waiting checkpoint.
   void checkpoint();
+  /// Stores every waiting part of a copy.
+  void store_cold();
+  /// Segments whose copy is whole give way to it.
+  void replace_by_cold();
   /// Answers everything, until nothing waits.
   void settle_all();
   /// A new hub on what is durable: the checkpoint and the commits after it.
@@ -190,12 +194,15 @@ class World {
   std::vector<Gap> gaps_at_start;
   Sequence checkpointed_at_start;
   std::vector<Sequence> chain_breaks_at_start;
+  std::vector<Sequence> cold_originals_at_start;
 
   // What the hub asked for and nobody has answered yet.
   std::deque<Commit> commits;
   std::deque<ReadBlocks> reads;
   std::deque<Checkpoint> checkpoints;
   std::vector<Sequence> drops;
+  std::vector<Sequence> cold_drops;
+  std::deque<ColdPart> cold_parts;
   std::vector<AdmittedKey> admissions;
   std::vector<std::string> withdrawals;  ///< Names that are to leave agents/.
   std::vector<std::string> forgotten;    ///< Whose note is to go.
@@ -208,6 +215,7 @@ class World {
 
   // The disk.
   std::map<Sequence, SharedBlock> disk;
+  std::map<Sequence, SharedBlock> cold;  ///< Thinned blocks.
   std::vector<Commit> durable;
   std::map<std::string, std::string> rows;
   Sequence applied;
@@ -219,7 +227,8 @@ class World {
   void perform(WriteCommit& write);
   void perform(WriteCheckpoint& write) { checkpoints.push_back(std::move(write.checkpoint)); }
   void perform(ReadBlocks& read) { reads.push_back(std::move(read)); }
-  void perform(DropSegment& drop) { drops.push_back(drop.first); }
+  void perform(StoreCold& store) { cold_parts.push_back(std::move(store.part)); }
+  void perform(DropSegment& drop) { (drop.keeps_cold ? cold_drops : drops).push_back(drop.first); }
   void perform(Evict& evict) { evicted.insert(evict.connection); }
   void perform(AdmitKey& admit) { admissions.push_back(std::move(admit.key)); }
   void perform(WithdrawName& withdraw) { withdrawals.push_back(std::move(withdraw.name)); }

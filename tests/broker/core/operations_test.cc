@@ -105,6 +105,8 @@ TEST(Operations, StatusCountsWhatHappened) {
                                                       {"refused_identity", 2},
                                                       {"refused_handshakes", 11},
                                                       {"segments", 1},
+                                                      {"cold_segments", 0},
+                                                      {"cold_copies", 0},
                                                       {"gaps", 0},
                                                       {"journal_bytes", 12'345},
                                                       {"disk_free_bytes", 77}};

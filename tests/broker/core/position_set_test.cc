@@ -166,5 +166,19 @@ TEST(PositionSet, OneAddTakesUpManyIntervals) {
   EXPECT_EQ(PositionSet(set.floor(), set.spans()), set);
 }
 
+TEST(PositionSet, MissingNumbersAreThoseThatItDoesNotContain) {
+  PositionSet set;
+  set.add(1, 3);
+  set.add(6, 8);
+  set.add(12, 12);
+  for (std::uint64_t first = 1; first <= 15; ++first) {
+    for (std::uint64_t last = first; last <= 15; ++last) {
+      std::uint64_t missing = 0;
+      for (std::uint64_t n = first; n <= last; ++n) missing += set.contains(n) ? 0U : 1U;
+      EXPECT_EQ(set.missing(first, last), missing) << first << " to " << last;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace capstan

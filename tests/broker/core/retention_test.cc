@@ -1,69 +1,17 @@
 // Segments, snapshots, checkpoints, and what may be dropped. FORMAT.md §2, §4 and §5.
-#include "hub_world.h"
+#include "traffic.h"
 
 namespace capstan {
 namespace {
 
+using core_test::frequent_checkpoints;
 using core_test::Peer;
 using core_test::posting;
 using core_test::receiving;
+using core_test::same_rows;
+using core_test::small_segments;
+using core_test::Traffic;
 using core_test::World;
-
-constexpr std::uint64_t kSegmentBytes = 40'000;
-
-HubConfig small_segments() {
-  HubConfig config = core_test::quiet_config();
-  config.segment_bytes_max = kSegmentBytes;
-  return config;
-}
-
-HubConfig frequent_checkpoints() {
-  HubConfig config = small_segments();
-  config.checkpoint_interval_ms = 1000;
-  return config;
-}
-
-/// alice posts to bob, who acknowledges when he is told to.
-struct Traffic {
-  explicit Traffic(const HubConfig& config,
-                   const std::vector<std::string>& agents = {"alice", "bob"})
-      : world(config, agents) {
-    world.attach(alice, "alice", posting());
-    world.attach(bob, "bob", receiving());
-  }
-  void post(int count) {
-    for (int i = 0; i < count; ++i) {
-      world.send(alice, ++number, "bob", std::string(5000, 'x'));
-      world.commit();
-    }
-  }
-  void settle() {
-    world.ack_up_to(bob, number);
-    world.pass_ms(60);
-    world.commit();
-  }
-  void pass_checkpoint() {
-    world.pass_ms(1100);
-    world.say(alice, Ping{1});
-    world.say(bob, Ping{1});
-    world.settle_all();
-  }
-  World world;
-  Peer& alice = world.connect("alice");
-  Peer& bob = world.connect("bob");
-  std::uint64_t number = 0;
-};
-
-using Rows = std::map<std::string, std::string>;
-
-Rows rows_of(const State& state) {
-  Rows rows;
-  for (const StateRow& row : state.all_rows()) rows[row.key] = row.value;
-  return rows;
-}
-
-/// The rows themselves are too long to be printed.
-bool same_rows(const State& a, const State& b) { return rows_of(a) == rows_of(b); }
 
 std::vector<std::size_t> segment_commits(const World& world) {
   std::vector<std::size_t> opening;
@@ -298,6 +246,21 @@ TEST(Retention, AFailedDropIsAuditedAndFinishedAtTheNextStart) {
   traffic.world.drops.clear();
   traffic.world.restart();
   EXPECT_EQ(traffic.world.drops, dropping);
+}
+
+TEST(Retention, ASettledSegmentGoesAlthoughAnOlderOneIsNeeded) {
+  HubConfig config = frequent_checkpoints();
+  config.cold_percent = 0;
+  Traffic traffic(config, {"alice", "bob", "carol"});
+  traffic.world.send(traffic.alice, ++traffic.number, "carol", "she never comes");
+  traffic.world.commit();
+  traffic.post(30);
+  traffic.settle();
+  traffic.pass_checkpoint();
+  ASSERT_FALSE(traffic.world.drops.empty());
+  EXPECT_GT(traffic.world.drops.front(), Sequence{1});
+  EXPECT_EQ(traffic.world.state().segments().at(Sequence{1}), SegmentState::kSealed);
+  EXPECT_TRUE(traffic.world.cold_parts.empty());
 }
 
 }  // namespace

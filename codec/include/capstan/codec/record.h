@@ -33,6 +33,9 @@ enum class RecordType : std::uint8_t {
   kAgentRetired = 15,
 };
 
+/// In the place of records that a thinned block leaves out: no record, and no reader sees it.
+inline constexpr std::uint8_t kLeftOutType = 255;
+
 /// A client life: the numbers of its sends form one series.
 struct ProducerId {
   AgentId agent;
@@ -169,7 +172,14 @@ struct AgentRetiredRecord {
 
 /// `kDropping` is durable before anything is destroyed; `kDropped` removes the segment from the
 /// list.
-enum class SegmentState : std::uint8_t { kOpen = 0, kSealed = 1, kDropping = 2, kDropped = 3 };
+/// kCold: only what was needed of it is kept, in a thinned copy.
+enum class SegmentState : std::uint8_t {
+  kOpen = 0,
+  kSealed = 1,
+  kDropping = 2,
+  kDropped = 3,
+  kCold = 4
+};
 
 struct SegmentRecord {
   Sequence first;
@@ -214,6 +224,8 @@ class RecordReader {
   [[nodiscard]] bool at_end() const { return offset_ == records_.size(); }
 
  private:
+  [[nodiscard]] bool pass_left_out(Bytes payload);
+
   Bytes records_;
   std::size_t offset_;
   Sequence sequence_;
@@ -235,6 +247,8 @@ class RecordReader {
 [[nodiscard]] std::optional<SnapshotRow> decode_snapshot_row(Bytes payload);
 
 // Encoders append one whole record.
+/// Says that `count` records, at least 1, are left out here.
+void append_left_out(std::uint32_t count, ByteBuffer& to);
 /// Appends the record with `envelope` as it came and returns where its bytes begin in `to`, so that
 /// the caller can stamp the head in place.
 std::size_t encode_record(const EnvelopeRecord& record, ByteBuffer& to);

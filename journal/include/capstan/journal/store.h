@@ -61,6 +61,7 @@ struct RecoverySummary {
   bool state_from_snapshot =
       false;  ///< No row was delivered; the first block begins a full snapshot.
   std::vector<Sequence> segments;     ///< First sequence of every segment; the last one is open.
+  std::vector<Gap> cold;              ///< Ranges of which cold/ holds what is left, if anything.
   std::uint64_t replayed_blocks = 0;  ///< Blocks handed to the sink.
   std::vector<std::string>
       quarantined;  ///< Damaged directories set aside by this start; full paths.
@@ -84,11 +85,18 @@ class RecoverySink {
   virtual Status block(const SharedBlock& block) = 0;
 };
 
+/// What stays of a segment that is dropped.
+enum class Keep {
+  kNothing,
+  kCold,  ///< Its thinned copy takes its place.
+};
+
 /// Synchronous and without threads of its own: whoever calls waits for the disk.
 ///
 /// Place: the simulator uses it directly, the daemon through JournalThreads.
-/// Thread: commit() belongs to one thread; read(), lost_at(), write_checkpoint() and drop_segment()
-///         exclude each other and may run beside commit(); segments() and bytes_on_disk() are free.
+/// Thread: commit() belongs to one thread; read(), lost_at(), write_checkpoint(), store_cold() and
+///         drop_segment() exclude each other and may run beside commit(); segments() and
+///         bytes_on_disk() are free.
 /// Source: FORMAT.md.
 class JournalStore {
  public:
@@ -125,7 +133,8 @@ class JournalStore {
   ///         every later call returns the same error.
   [[nodiscard]] Status commit(const Commit& commit, std::function<void()> written = {});
 
-  /// Whole, checked blocks by a sequence of one of their records, in the order asked for.
+  /// Checked blocks by a sequence of one of their records, in the order asked for: whole ones, or
+  /// of a segment that is cold what was kept of them.
   ///
   /// A sealed segment that does not check is replaced first, as a start does (FORMAT.md §8).
   /// Errors: kDamaged: the text names the range that is lost. kNotFound: dropped, or never written.
@@ -134,6 +143,7 @@ class JournalStore {
 
   /// All that is lost around `base`, after read() has answered kDamaged for it: a known loss, or in
   /// the open segment, which is not replaced, all between the sound blocks before and after it.
+  /// After kNotFound: where it stood, nothing is on disk in all of this range.
   [[nodiscard]] std::optional<Gap> lost_at(Sequence base);
 
   /// Writes all changes of a checkpoint, or none, and waits until they would survive a power cut.
@@ -144,18 +154,27 @@ class JournalStore {
   ///         every later checkpoint returns the error. Commits go on.
   [[nodiscard]] Status write_checkpoint(const Checkpoint& checkpoint);
 
-  /// Destroys a segment. A second call does nothing, and a crash half way is finished by open().
+  /// Keeps thinned blocks of a sealed segment beside it, and waits until they would survive a power
+  /// cut. Reads go on in the segment itself until drop_segment() with Keep::kCold.
+  ///
+  /// Shape:  records that are left out are told by RecordReader's own means (FORMAT.md §10).
+  /// Errors: kWrongState: no sealed segment begins there. kIo, kDamaged: nothing counts as stored.
+  [[nodiscard]] Status store_cold(const ColdPart& part);
+
+  /// Destroys a segment, or what cold/ holds of it. A second call does nothing, and a crash half
+  /// way is finished by open().
   ///
   /// Shape:  the caller's decision to drop is durable (FORMAT.md §2), a checkpoint has passed it,
-  /// and a
-  ///         snapshot stands at or after its end.
-  /// Errors: kWrongState: it is the open segment. kIo: it is out of the list, some files remain.
-  [[nodiscard]] Status drop_segment(Sequence first);
+  ///         and a snapshot stands after its end. With Keep::kCold all parts of its copy are
+  ///         stored.
+  /// Errors: kWrongState: it is the open segment. kDamaged: the copy is lost, the segment stays.
+  ///         kIo: it is out of the list, some files remain.
+  [[nodiscard]] Status drop_segment(Sequence first, Keep keep = Keep::kNothing);
 
   /// Ascending.
   [[nodiscard]] std::vector<SegmentInfo> segments() const;
 
-  /// Bytes of all segments.
+  /// Bytes of all segments, and of cold/.
   [[nodiscard]] std::uint64_t bytes_on_disk() const;
 
   /// True while the space is held back; false on a full disk, where open() gives it up.
@@ -178,7 +197,7 @@ class JournalStore {
 };
 
 /// A read as the hub hears of it: the blocks, or the error of the first one that could not be read,
-/// and with kDamaged of a single one all that is lost around it.
+/// and with kDamaged or kNotFound of a single one all that is not there around it.
 [[nodiscard]] ReadDone answer_read(JournalStore& store, ReadId id,
                                    std::span<const Sequence> sequences);
 

@@ -11,16 +11,16 @@
 
 namespace capstan {
 
-using JournalResult =
-    std::variant<Written, Committed, CommitUnknown, ReadDone, CheckpointDone, SegmentDropped>;
+using JournalResult = std::variant<Written, Committed, CommitUnknown, ReadDone, CheckpointDone,
+                                   ColdPartStored, SegmentDropped>;
 
 /// The caller's windows stay below these; queueing more is a programmer error.
 inline constexpr std::size_t kQueuedCommitsMax = 64;
 inline constexpr std::size_t kQueuedReaderJobsMax = 4096;
 
 /// Owns the journal thread (commits, in order, one sync each) and the reader thread (reads,
-/// checkpoints, drops, in order). Every request has exactly one result, before which a commit
-/// that asks for it is told as Written; results of the two threads may overtake each other.
+/// checkpoints, cold copies, drops, in order). Every request has exactly one result, before which a
+/// commit that asks for it is told as Written; results of the two threads may overtake each other.
 ///
 /// Thread: all calls from one thread, the core's.
 class JournalThreads {
@@ -35,7 +35,8 @@ class JournalThreads {
   void commit(Commit commit);
   void read(ReadId id, std::vector<Sequence> bases);
   void checkpoint(Checkpoint checkpoint);
-  void drop_segment(Sequence first);
+  void store_cold(ColdPart part);
+  void drop_segment(Sequence first, Keep keep = Keep::kNothing);
 
   /// Appends all waiting results to `results` and says how many; does not wait.
   std::size_t drain(std::vector<JournalResult>& results);

@@ -35,9 +35,15 @@ struct ReadBlocks {
   std::vector<Sequence> bases;  ///< Of their first records, where these are known.
 };
 
-/// Destroy a segment whose `dropping` is durable; answered by SegmentDropped.
+/// Keep thinned blocks of a segment in cold/; answered by ColdPartStored.
+struct StoreCold {
+  ColdPart part;
+};
+
+/// Destroy a segment whose `dropping` or `cold` is durable; answered by SegmentDropped.
 struct DropSegment {
   Sequence first;
+  bool keeps_cold = false;  ///< Its copy in cold/ takes its place.
 };
 
 /// Forget a peer: its frames from now on are those of a stranger.
@@ -77,8 +83,9 @@ struct Stop {
   int exit_code = 0;
 };
 
-using Effect = std::variant<SendBody, WriteCommit, WriteCheckpoint, ReadBlocks, DropSegment, Evict,
-                            AdmitKey, WithdrawName, ForgetWithdrawal, Audit, WakeAt, Stop>;
+using Effect =
+    std::variant<SendBody, WriteCommit, WriteCheckpoint, ReadBlocks, StoreCold, DropSegment, Evict,
+                 AdmitKey, WithdrawName, ForgetWithdrawal, Audit, WakeAt, Stop>;
 using Effects = std::vector<Effect>;
 
 }  // namespace capstan

@@ -105,8 +105,8 @@ struct StopRequested {};
 
 using Event =
     std::variant<PeerOpened, PeerGone, FramesArrived, Written, Committed, CommitUnknown, ReadDone,
-                 CheckpointDone, SegmentDropped, KeysChanged, KeyAdmitted, NameWithdrawn,
-                 WithdrawalForgotten, Gauges, DiskSpace, Tick, StopRequested>;
+                 CheckpointDone, ColdPartStored, SegmentDropped, KeysChanged, KeyAdmitted,
+                 NameWithdrawn, WithdrawalForgotten, Gauges, DiskSpace, Tick, StopRequested>;
 
 }  // namespace capstan
 

@@ -33,6 +33,9 @@ struct HubConfig {
   /// Records of unsynced commits whose mail may be known outside. No option: a start passes over so
   /// many positions, because the life before it may have given them out.
   std::uint64_t written_ahead_records = 16'384;
+  /// A segment of which less than this is needed is copied to cold/, and dropped.
+  std::uint64_t cold_percent = 10;
+  std::uint64_t cold_percent_low_disk = 50;  ///< The same while the disk is low or full.
 };
 
 /// What recovery found out beside the state.
@@ -47,6 +50,7 @@ struct HubStart {
   Sequence checkpointed;                 ///< What was lost above it, the state has never seen.
   /// Sound blocks that were not written after the block before them; bases.
   std::vector<Sequence> chain_breaks;
+  std::vector<Sequence> cold_originals;  ///< Segments that are cold, and still on disk.
   std::string version;  ///< Of the program, for `status`.
 };
 

@@ -29,6 +29,8 @@ class PositionSet {
   [[nodiscard]] bool contains(std::uint64_t number) const;
   /// All of first … last.
   [[nodiscard]] bool contains_all(std::uint64_t first, std::uint64_t last) const;
+  /// How many of first … last are not in the set.
+  [[nodiscard]] std::uint64_t missing(std::uint64_t first, std::uint64_t last) const;
   [[nodiscard]] std::uint64_t floor() const { return floor_; }
   [[nodiscard]] std::uint64_t highest() const {
     return pieces_.empty() ? floor_ : pieces_.back().back().last;

@@ -144,6 +144,8 @@ class State {
   [[nodiscard]] const IdempotencyKeys& idempotency_keys() const { return idempotency_keys_; }
   [[nodiscard]] const std::map<Sequence, SegmentState>& segments() const { return segments_; }
   [[nodiscard]] const std::set<Gap>& gaps() const { return gaps_; }
+  /// It stands in one of them: nothing there is needed, nor to be read again.
+  [[nodiscard]] bool is_lost(Sequence sequence) const;
 
   /// Lowest sequence that an unsettled envelope or a dead letter may have; `otherwise` when
   /// there is none.
@@ -237,7 +239,7 @@ class State {
   ProducerId last_producer_id_;
   Producer* last_producer_ = nullptr;
   ChannelId last_dirty_mailbox_;
-  bool dirty_segments_ = false;
+  std::set<Sequence> dirty_segments_;
   bool dirty_gaps_ = false;
   std::vector<std::string> deleted_keys_;
 };

@@ -49,7 +49,9 @@ struct ReadDone {
   ReadId id;
   std::vector<SharedBlock> blocks;
   std::optional<Error> error;
-  std::optional<Gap> lost{};  ///< With kDamaged: all that is lost around the block, where known.
+  /// With kDamaged: all that is lost around the block; with kNotFound: all that is not there. Where
+  /// known.
+  std::optional<Gap> lost{};
 };
 
 struct CheckpointDone {
@@ -57,9 +59,22 @@ struct CheckpointDone {
   std::optional<Error> error;
 };
 
+/// Thinned blocks of a segment on their way to cold/.
+struct ColdPart {
+  Sequence segment;                 ///< Its first sequence.
+  bool begins = false;              ///< The first part: what an earlier attempt has left goes.
+  std::vector<SharedBlock> blocks;  ///< Ascending over all parts.
+};
+
+struct ColdPartStored {
+  Sequence segment;
+  std::optional<Error> error;
+};
+
 struct SegmentDropped {
   Sequence first;
   std::optional<Error> error;
+  bool kept_cold = false;  ///< A copy has taken its place.
 };
 
 }  // namespace capstan
