@@ -26,7 +26,7 @@ void fill(World& world) {
 /// Half of the octets of the block at `base`: for the journal, a block is a block.
 SharedBlock thinned(std::uint64_t base) { return make_block(base, 250); }
 
-Status copy(World& world, std::uint64_t segment, std::vector<std::uint64_t> bases,
+Status copy(World& world, std::uint64_t segment, const std::vector<std::uint64_t>& bases,
             bool begins = true) {
   ColdPart part{Sequence{segment}, begins, {}};
   for (const std::uint64_t base : bases) part.blocks.push_back(thinned(base));

@@ -92,24 +92,13 @@ TEST(Operations, StatusCountsWhatHappened) {
   world.ack_up_to(bob, 2);
   world.tell(Gauges{11, 2, 12'345});
   world.tell(DiskSpace{DiskState::kLow, 77});
-  const std::map<std::string, std::uint64_t> expected{{"agents", 3},
-                                                      {"sessions", 2},
-                                                      {"pending", 3},
-                                                      {"accepted", 3},
-                                                      {"delivered", 3},
-                                                      {"redelivered", 0},
-                                                      {"acknowledged", 2},
-                                                      {"deduplicated", 0},
-                                                      {"refused_sends", 0},
-                                                      {"refused_frames", 0},
-                                                      {"refused_identity", 2},
-                                                      {"refused_handshakes", 11},
-                                                      {"segments", 1},
-                                                      {"cold_segments", 0},
-                                                      {"cold_copies", 0},
-                                                      {"gaps", 0},
-                                                      {"journal_bytes", 12'345},
-                                                      {"disk_free_bytes", 77}};
+  const std::map<std::string, std::uint64_t> expected{
+      {"agents", 3},         {"sessions", 2},           {"pending", 3},
+      {"accepted", 3},       {"delivered", 3},          {"redelivered", 0},
+      {"acknowledged", 2},   {"deduplicated", 0},       {"refused_sends", 0},
+      {"refused_frames", 0}, {"refused_identity", 2},   {"refused_handshakes", 11},
+      {"segments", 1},       {"cold_segments", 0},      {"cold_copies", 0},
+      {"gaps", 0},           {"journal_bytes", 12'345}, {"disk_free_bytes", 77}};
   for (const auto& [name, value] : expected) EXPECT_EQ(world.counter(name), value) << name;
   EXPECT_EQ(world.counter("commits"), world.durable.size());
   EXPECT_EQ(world.counter("last_sequence"), world.state().applied().value);

@@ -5,9 +5,6 @@ namespace capstan {
 namespace {
 
 using core_test::frequent_checkpoints;
-using core_test::Peer;
-using core_test::posting;
-using core_test::receiving;
 using core_test::same_rows;
 using core_test::small_segments;
 using core_test::Traffic;

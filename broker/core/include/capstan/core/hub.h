@@ -51,7 +51,7 @@ struct HubStart {
   /// Sound blocks that were not written after the block before them; bases.
   std::vector<Sequence> chain_breaks;
   std::vector<Sequence> cold_originals;  ///< Segments that are cold, and still on disk.
-  std::string version;  ///< Of the program, for `status`.
+  std::string version;                   ///< Of the program, for `status`.
 };
 
 /// Place: owned by the core thread. Not thread-safe.
