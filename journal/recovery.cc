@@ -30,7 +30,7 @@ Recovery::Recovery(const DatabaseContext& context, const DataPaths& paths, Segme
       sink_(sink),
       replay_(replay) {}
 
-Result<Recovered> Recovery::run() {
+Result<RecoveredJournal> Recovery::run() {
   if (witness_) {
     summary_.last_commit = witness_->commit;
     summary_.id_time_ceiling_ns = witness_->id_time_ceiling_ns;
@@ -45,7 +45,7 @@ Result<Recovered> Recovery::run() {
   for (const ColdRange& range : cold_.ranges()) summary_.cold.push_back({range.first, range.last});
   summary_.quarantined.insert(summary_.quarantined.end(), cold_.quarantined().begin(),
                               cold_.quarantined().end());
-  return Recovered{std::move(summary_), std::move(state_), newest_checksum_};
+  return RecoveredJournal{std::move(summary_), std::move(state_), newest_checksum_};
 }
 
 Status Recovery::open_state() {

@@ -14,7 +14,7 @@
 
 namespace capstan {
 
-struct Recovered {
+struct RecoveredJournal {
   RecoverySummary summary;
   std::unique_ptr<StateDb> state;
   std::uint64_t last_checksum =
@@ -28,7 +28,7 @@ class Recovery {
   Recovery(const DatabaseContext& context, const DataPaths& paths, SegmentSet& segments,
            ColdStore& cold, std::optional<Witness> witness, RecoverySink& sink, Replay replay);
 
-  [[nodiscard]] Result<Recovered> run();
+  [[nodiscard]] Result<RecoveredJournal> run();
 
  private:
   // State.
