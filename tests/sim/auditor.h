@@ -66,12 +66,17 @@ class Auditor {
   void unknown(Sequence last) { unknown_last_ = last; }
   /// A start has replayed `blocks` and made `state` of them.
   void recovered(Sequence last, std::span<const SharedBlock> blocks, const State& state);
-  void booted() { sent_.clear(); }
+  void booted() {
+    sent_.clear();
+    notices_dropped_ = 0;
+  }
 
   // --- What the hub does.
   void hub_received(PeerView& peer, Bytes body) const;
   void hub_sent(PeerView& peer, Bytes body);
   void hub_state(const State& state);
+  /// The hub says that it has no room for a notice of so many envelopes.
+  void notice_dropped(const std::string& detail);
 
   /// After healing: everything accepted has been delivered and settled.
   void finish();
@@ -147,9 +152,10 @@ class Auditor {
   std::optional<Sequence> unknown_last_;
   std::map<EnvelopeId, Unsynced> unsynced_;
   std::map<EnvelopeId, Unsynced> lost_;
-  std::set<Sequence> written_ends_;  // Of commits that are not durable yet.
-  EnvelopeId told_id_;               // The latest that anybody has heard of.
-  bool power_was_cut_ = false;       // Since the last start.
+  std::set<Sequence> written_ends_;    // Of commits that are not durable yet.
+  EnvelopeId told_id_;                 // The latest that anybody has heard of.
+  bool power_was_cut_ = false;         // Since the last start.
+  std::uint64_t notices_dropped_ = 0;  ///< Deaths that this boot could not tell of.
 };
 
 }  // namespace capstan::sim

@@ -151,6 +151,7 @@ void Client::note_refusals(const ByteBuffer& body) {
     const auto control = decode_control(*frame);
     if (!control) continue;
     const auto& error = std::get<ErrorFrame>(*control);
+    if (error.code == ErrorCode::kDiskFull) common_.counts.add(Count::kDiskFullRefusals);
     Work* work = error.about == FrameType::kSend ? find(error.session) : nullptr;
     if (work != nullptr) work->refused.insert(error.reference);
   }

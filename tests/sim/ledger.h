@@ -36,6 +36,9 @@ struct Stored {
 };
 
 struct Box {
+  std::string owner;         ///< Name of the agent.
+  bool retired = false;      ///< It was removed: its mail becomes dead letters.
+  bool gone = false;         ///< And there is none left: nobody knows the mailbox any more.
   std::vector<Stored> mail;  ///< Position 1 first.
   std::uint64_t settled_count = 0;
   std::uint64_t settled_floor = 0;
@@ -63,6 +66,8 @@ class Ledger {
   [[nodiscard]] bool is_exact(const Gap& range) const;
   /// A gap in the WAL has this record: nobody waits for it any more.
   [[nodiscard]] bool is_in_gap(Sequence sequence) const;
+  /// Envelopes that have died in the last take()s without a word to their sender; forgets them.
+  [[nodiscard]] std::size_t take_unannounced();
   /// Who lost mail by the gaps of the last take()s, and is not told yet; empty when everybody is.
   [[nodiscard]] std::string untold() const;
   [[nodiscard]] std::uint64_t gap_notices() const { return gap_notices_; }
@@ -105,6 +110,9 @@ class Ledger {
   [[nodiscard]] std::string take_gap(const Gap& gap);
   [[nodiscard]] std::string take_gap_notice(const EnvelopeView& notice);
   [[nodiscard]] static std::string take_passed(Box& box, const Interval& interval);
+  [[nodiscard]] std::string take_death_notice(const EnvelopeView& notice);
+  [[nodiscard]] std::string take_retired(const AgentRetiredRecord& record);
+  void expect_notice(const Stored& mail);
   [[nodiscard]] std::string take_number(const ProducerId& producer, std::uint64_t number,
                                         const EnvelopeId& id);
 
@@ -115,6 +123,8 @@ class Ledger {
   std::optional<Gap> last_gap_;
   std::map<ChannelId, std::uint64_t> owed_;  // Envelopes lost by `last_gap_`; nobody is told yet.
   std::uint64_t gap_notices_ = 0;
+  std::map<EnvelopeId, AgentId> unannounced_;  // Died; the sender is not told yet.
+  std::set<AgentId> present_;
   std::uint64_t lost_count_ = 0;
   std::map<std::string, AgentRecord> agents_;
   std::map<ChannelId, Box> boxes_;
