@@ -155,10 +155,10 @@ std::uint64_t Auditor::waiting() const {
 
 std::string Auditor::unrest() const {
   std::string text = std::to_string(open_posts_) + " posts are unanswered";
-  for (const auto& [name, agent] : ledger_.agents()) {
-    const Box& box = ledger_.boxes().at(mailbox_of(agent.id));
+  for (const auto& [channel, box] : ledger_.boxes()) {
     if (box.settled_count == box.mail.size()) continue;
-    text += "; " + name + " has " + std::to_string(box.mail.size() - box.settled_count) + " of " +
+    text += "; " + box.owner + (box.retired ? " (removed) has " : " has ") +
+            std::to_string(box.mail.size() - box.settled_count) + " of " +
             std::to_string(box.mail.size()) + " envelopes pending, the oldest at position " +
             std::to_string(box.settled_floor + 1);
   }
@@ -172,6 +172,9 @@ std::string Auditor::unrest() const {
 
 void Auditor::finish() {
   if (!at_rest()) return violated("the healed world does not come to rest: " + unrest());
+  if (plan_.leaver && ledger_.agent_id(plan_.leaving_key().key.name)) {
+    return violated("a removed agent is still there");
+  }
   for (std::size_t i = 0; i < posts_.size(); ++i) {
     if (posts_[i].fate == Fate::kAccepted && !posts_[i].stored && !posts_[i].lost &&
         !posts_[i].repeats) {

@@ -151,6 +151,10 @@ void Auditor::check_state(const State& state) {
 void Auditor::check_series(const State& state) {
   for (const auto& [producer, series] : ledger_.series()) {
     const Producer* known = state.find_producer(producer);
+    if (ledger_.is_retired(producer.agent)) {
+      if (known != nullptr) return violated("the numbers of a removed agent stay");
+      continue;
+    }
     if (known == nullptr) {
       // Each agent's longest unused ones are forgotten, beyond many.
       if (producer.agent == id_of(plan_.hostile_agent())) continue;
@@ -333,9 +337,14 @@ void Auditor::check_presence(PeerView& peer, const Presence& presence) {
   peer.presence_version = presence.version;
   counts_.add(Count::kPresences, presence.agents.size());
   for (const AgentPresence& agent : presence.agents) {
-    if (ledger_.agent_id(agent.name) != agent.agent) {
+    // What was folded before a removal may be told when the removal is on disk already.
+    if (!ledger_.was_agent(agent.agent, agent.name)) {
       violated("the presence of '" + agent.name + "' is told before it is durable");
     }
+    if (agent.state != PresenceState::kRemoved) continue;
+    counts_.add(Count::kRemovalsTold);
+    if (!ledger_.is_retired(agent.agent))
+      violated("the removal of '" + agent.name + "' is told before it is durable");
   }
 }
 

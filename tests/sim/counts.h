@@ -58,6 +58,7 @@ enum class Count : std::uint8_t {
   kReturns,
   kBuried,
   kRemovalsResumed,
+  kRemovalsTold,
   kWallSteps,
   kCommits,
   kTwoInFlight,

@@ -33,6 +33,8 @@ class HubProcess final : public HubPort {
   void remove_leaver();
   /// The name is added again, once nothing is left to be done about the removal.
   void readmit_leaver();
+  /// A removal is not finished.
+  [[nodiscard]] bool removing() const { return leaver_noted_; }
   void disk_space(DiskState state);
 
   void arrived(const WirePtr& wire, ByteBuffer body) override;

@@ -50,6 +50,9 @@ std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns)
       const auto agent = decode_agent_record(record.payload);
       if (!agent) return "not an agent record";
       if (std::string wrong = check_change(*agent); !wrong.empty()) return wrong;
+      if (agents_.count(agent->name) == 0 && find_box(mailbox_of(agent->id)) != nullptr) {
+        return "the id of a removed agent comes again";
+      }
       agents_[agent->name] = *agent;
       present_.insert(agent->id);
       boxes_[mailbox_of(agent->id)].owner = agent->name;
@@ -165,10 +168,23 @@ std::string Ledger::take_retry(const RetryRecord& record) {
 std::string Ledger::take_dead(const DeadRecord& record, Sequence sequence) {
   const Stored* mail = find_mail(record.channel, record.position);
   if (mail == nullptr || mail->settled) return "a dead letter of what does not wait";
+  if (record.agent != owner_of_mailbox(record.channel)) return "a dead letter of somebody else";
+  if (std::string wrong = take_burial(*find_box(record.channel), *mail, record); !wrong.empty()) {
+    return wrong;
+  }
   if (hash_of(record.envelope) != mail->hash) return "a dead letter is no copy";
   if (record.attempts != mail->failed) return "a dead letter counts other attempts than the WAL";
   dead_.insert({record.channel, record.position});
   letters_[record.agent].insert(sequence);
+  return {};
+}
+
+/// The mail of a removed agent dies in the order of arrival, over all of its priorities.
+std::string Ledger::take_burial(Box& box, const Stored& mail, const DeadRecord& record) {
+  if (box.retired != (record.reason == "agent removed")) return "a dead letter with a wrong reason";
+  if (!box.retired) return {};
+  if (mail.id <= box.last_buried) return "mail of a removed agent is not buried in its order";
+  box.last_buried = mail.id;
   return {};
 }
 
@@ -287,7 +303,6 @@ std::string Ledger::take_retired(const AgentRetiredRecord& record) {
   if (agent == agents_.end()) return "an agent is removed that is not there";
   agents_.erase(agent);
   present_.erase(record.agent);
-  std::erase_if(series_, [&](const auto& one) { return one.first.agent == record.agent; });
   Box& box = boxes_.at(mailbox_of(record.agent));
   box.retired = true;
   raise_floor(box);
@@ -403,6 +418,16 @@ std::optional<AgentId> Ledger::agent_id(const std::string& name) const {
   const auto at = agents_.find(name);
   if (at == agents_.end()) return std::nullopt;
   return at->second.id;
+}
+
+bool Ledger::was_agent(const AgentId& id, const std::string& name) const {
+  const auto box = boxes_.find(mailbox_of(id));
+  return box != boxes_.end() && box->second.owner == name;
+}
+
+bool Ledger::is_retired(const AgentId& id) const {
+  const auto box = boxes_.find(mailbox_of(id));
+  return box != boxes_.end() && box->second.retired;
 }
 
 }  // namespace capstan::sim

@@ -39,6 +39,7 @@ struct Box {
   std::string owner;         ///< Name of the agent.
   bool retired = false;      ///< It was removed: its mail becomes dead letters.
   bool gone = false;         ///< And there is none left: nobody knows the mailbox any more.
+  EnvelopeId last_buried;    ///< The newest that has become a dead letter by the removal.
   std::vector<Stored> mail;  ///< Position 1 first.
   std::uint64_t settled_count = 0;
   std::uint64_t settled_floor = 0;
@@ -93,6 +94,9 @@ class Ledger {
   /// Deliveries that the WAL calls failed.
   [[nodiscard]] std::uint64_t failures() const { return failures_; }
   [[nodiscard]] std::optional<AgentId> agent_id(const std::string& name) const;
+  /// `id` is, or was until it was removed, the agent `name`.
+  [[nodiscard]] bool was_agent(const AgentId& id, const std::string& name) const;
+  [[nodiscard]] bool is_retired(const AgentId& id) const;
   /// The envelopes that the last take() stored: channel and position.
   [[nodiscard]] const std::vector<std::pair<ChannelId, Position>>& fresh() const { return fresh_; }
 
@@ -110,6 +114,8 @@ class Ledger {
   [[nodiscard]] std::string take_gap(const Gap& gap);
   [[nodiscard]] std::string take_gap_notice(const EnvelopeView& notice);
   [[nodiscard]] static std::string take_passed(Box& box, const Interval& interval);
+  [[nodiscard]] static std::string take_burial(Box& box, const Stored& mail,
+                                               const DeadRecord& record);
   [[nodiscard]] std::string take_death_notice(const EnvelopeView& notice);
   [[nodiscard]] std::string take_retired(const AgentRetiredRecord& record);
   void expect_notice(const Stored& mail);

@@ -82,7 +82,7 @@ bool World::run_until_rest() {
   const std::uint64_t round_trips_ns = auditor_.waiting() * 2 * plan_.link_delay_ns;
   const std::uint64_t deadline_ns = schedule_.now_ns() + kRestNsMax + round_trips_ns;
   const std::uint64_t deadline_steps = steps_ + kRestStepsMax;
-  while (!hub_.up() || !auditor_.at_rest()) {
+  while (!hub_.up() || hub_.removing() || !auditor_.at_rest()) {
     if (schedule_.now_ns() > deadline_ns || steps_ > deadline_steps) {
       auditor_.violated("the healed world does not come to rest: " + auditor_.unrest());
     }
