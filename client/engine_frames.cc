@@ -1,6 +1,7 @@
 // What the engine does with each frame from the hub.
 #include <algorithm>
 #include <set>
+#include <utility>
 #include <variant>
 
 #include "capstan/codec/compact.h"
@@ -186,9 +187,12 @@ void ClientEngine::attach_answered(Time now, Session& session, const Response& r
   if (!agent) {
     return drop({ErrorCode::kMalformedFrame, "the hub answered an attach without an agent id"});
   }
+  const AgentId before = std::exchange(session.agent, owner_of_mailbox(*agent));
+  // The name was removed and added again. The hub has forgotten our numbers with the agent that it
+  // was: what is unaccepted may be stored under that one, and would be stored again.
+  if (!before.is_zero() && before != session.agent) return take_new_epoch(session);
   session.state = Session::State::kAttached;
   session.attach_backoff.reset();
-  session.agent = owner_of_mailbox(*agent);
   session.posting.begin(session.agent, welcome_.window,
                         static_cast<std::size_t>(welcome_.envelope_bytes_max));
   events_.push_back(Attached{session.id, session.agent});
@@ -198,15 +202,16 @@ void ClientEngine::attach_answered(Time now, Session& session, const Response& r
 
 void ClientEngine::attach_refused(Time now, Session& session, Error error) {
   attaches_.erase(session.attach_request);
-  if (error.code == ErrorCode::kEpochForgotten) {
-    session.state = Session::State::kDetached;
-    session.attach_due_ns = 0;
-    session.posting.change_epoch(events_);
-    touch(session);
-    return;
-  }
+  if (error.code == ErrorCode::kEpochForgotten) return take_new_epoch(session);
   if (error_reaction(error.code) == Reaction::kReconnect) return drop(std::move(error));
   session_error(now, session, std::move(error));
+}
+
+void ClientEngine::take_new_epoch(Session& session) {
+  session.state = Session::State::kDetached;
+  session.attach_due_ns = 0;
+  session.posting.change_epoch(events_);
+  touch(session);
 }
 
 void ClientEngine::session_error(Time now, Session& session, Error error) {
