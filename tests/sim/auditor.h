@@ -49,9 +49,9 @@ class Auditor {
   /// The client died: it will never hear about its open posts.
   void abandoned(Tag tag);
   /// The application could not do it, and said so.
-  void given_back(Stream stream, Position position);
+  void given_back(Stream stream, const ChannelId& channel, Position position);
   void delivered(std::size_t agent, Stream stream, const Delivered& delivery);
-  void acknowledged(std::size_t agent, Position position);
+  void acknowledged(const ChannelId& channel, Position position);
   /// The hub has answered a registration with this.
   void registered(std::size_t agent, const Responded& answer);
 
@@ -145,7 +145,7 @@ class Auditor {
   std::vector<Post> posts_;  // Tag 1 first.
   std::size_t open_posts_ = 0;
   std::map<std::pair<Stream, std::size_t>, Tag> last_stored_;  // By stream and receiver.
-  std::map<Stream, std::set<std::uint64_t>> shown_;            // Positions.
+  std::map<Stream, std::set<std::pair<ChannelId, Position>>> shown_;
   Sequence recovered_up_to_;                             // The last record that this boot found.
   std::set<std::pair<ChannelId, std::uint64_t>> sent_;   // Positions sent in this boot.
   std::set<std::pair<ProducerId, std::uint64_t>> told_;  // Numbers accepted on the wire.

@@ -62,7 +62,7 @@ void Auditor::check_fresh(const ChannelId& channel, Position position) {
     return violated(name + " is stored, and nobody posted it");
   }
   Post& post = posts_[*stored.tag - 1];
-  if (stored.sender != id_of(post.sender)) {
+  if (!ledger_.was_agent(stored.sender, plan_.agents[post.sender])) {
     return violated(name + " is stored with a sender who did not post it");
   }
   if (ledger_.boxes().at(channel).owner != plan_.agents[post.to]) {
@@ -319,15 +319,15 @@ void Auditor::check_response(PeerView& peer, const Response& response) {
   if (!id || id->size() != 16 || !floor) {
     return violated("an attach is answered without its fields");
   }
-  const auto known = ledger_.agent_id(who.first);
-  if (!known || known->bytes != AgentId::from_bytes(id->data()).bytes) {
+  const AgentId known = AgentId::from_bytes(id->data());
+  if (!ledger_.was_agent(known, who.first)) {
     return violated("an attach is answered before its agent is durable");
   }
-  const Series* series = ledger_.find_series({*known, who.second});
+  const Series* series = ledger_.find_series({known, who.second});
   if (*floor > (series == nullptr ? 0 : series->floor)) {
     return violated("an attach tells a floor that is not durable");
   }
-  peer.sessions[session] = {*known, who.second};
+  peer.sessions[session] = {known, who.second};
 }
 
 void Auditor::check_presence(PeerView& peer, const Presence& presence) {

@@ -60,6 +60,7 @@ constexpr std::array kEntries{
     Entry{Count::kBuried, "dead letters of removed agents"},
     Entry{Count::kRemovalsResumed, "removals that a later start went on with"},
     Entry{Count::kRemovalsTold, "removals told as presence"},
+    Entry{Count::kRemovedSessions, "sessions ended by a removal"},
     Entry{Count::kWallSteps, "wall clock steps"},
     Entry{Count::kCommits, "commits"},
     Entry{Count::kTwoInFlight, "commits sent while another was in flight"},

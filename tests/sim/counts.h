@@ -59,6 +59,7 @@ enum class Count : std::uint8_t {
   kBuried,
   kRemovalsResumed,
   kRemovalsTold,
+  kRemovedSessions,
   kWallSteps,
   kCommits,
   kTwoInFlight,

@@ -61,12 +61,14 @@ void HubProcess::start() {
   push(KeysChanged{admitted()});
 }
 
+bool HubProcess::admits(const KeyPlan& key) const {
+  return leaver_admitted_ || !common_.plan.leaves(key);
+}
+
 std::vector<AdmittedKey> HubProcess::admitted() const {
-  const Plan& plan = common_.plan;
   std::vector<AdmittedKey> keys;
-  for (const KeyPlan& key : plan.keys) {
-    if (plan.leaver && !leaver_admitted_ && &key == &plan.leaving_key()) continue;
-    keys.push_back(key.key);
+  for (const KeyPlan& key : common_.plan.keys) {
+    if (admits(key)) keys.push_back(key.key);
   }
   return keys;
 }
@@ -184,6 +186,7 @@ void HubProcess::carry_out(Effects& effects) {
 void HubProcess::arrived(const WirePtr& wire, ByteBuffer body) {
   if (!up()) return;
   if (!wire->connection) {
+    if (!admits(*wire->key)) return;
     wire->connection = ConnectionId{generations_ % 7, ++generations_};
     wires_[*wire->connection] = wire;
     wire->view.sessions.clear();

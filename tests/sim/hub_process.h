@@ -37,6 +37,7 @@ class HubProcess final : public HubPort {
   [[nodiscard]] bool removing() const { return leaver_noted_; }
   void disk_space(DiskState state);
 
+  [[nodiscard]] bool admits(const KeyPlan& key) const override;
   void arrived(const WirePtr& wire, ByteBuffer body) override;
   void gone(const WirePtr& wire) override;
 

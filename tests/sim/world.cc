@@ -27,10 +27,13 @@ World::World(Plan plan, std::FILE* trace)
 void World::make_clients() {
   for (std::size_t i = 0; i + 1 < plan_.keys.size(); ++i) {
     const KeyPlan& key = plan_.keys[i];
-    if (plan_.leaver && &key == &plan_.leaving_key()) continue;
     const auto add = [&](std::vector<std::unique_ptr<Client>>& to, bool receives) {
       to.push_back(std::make_unique<Client>(common_, network_, key, receives, random_.next()));
     };
+    if (plan_.leaves(key)) {
+      add(guests_, true);
+      continue;
+    }
     add(clients_, true);
     for (std::size_t poster = 0; poster < key.posters; ++poster) add(clients_, false);
     if (random_.one_in(3)) add(guests_, true);
