@@ -178,7 +178,7 @@ void World::heal_later() {
 }
 
 void World::plan_departure() {
-  schedule_.after(operator_random_.below(4 * kNsPerSecond) + 1, [this] {
+  schedule_.after(operator_random_.below(kNsPerSecond) + 1, [this] {
     if (healed_) return;
     if (operator_random_.one_in(2)) {
       hub_.remove_leaver();
