@@ -168,7 +168,9 @@ void ClientEngine::notify(Bytes bytes) {
   const auto notify = decode_notify(bytes);
   if (!notify) return drop({ErrorCode::kMalformedFrame, "the hub sent a broken notify"});
   Session* session = find(notify->session);
-  if (session == nullptr || session->state == Session::State::kDetached) return;
+  // No delivery overtakes the answer to its attach: one that comes earlier is of the attach before,
+  // and the hub sends it again.
+  if (session == nullptr || session->state != Session::State::kAttached) return;
   if (const auto shown = session->receiving.notified(*notify)) {
     events_.push_back(
         Delivered{notify->session, *shown, notify->attempt, notify->position, notify->envelope});
