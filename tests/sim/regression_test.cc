@@ -79,7 +79,7 @@ TEST(SimulatorFound, NumbersAboveAnOpenOneAreNotStoredAgainAfterAReconnect) {
   }
 }
 
-// An agent was removed while the sender had not heard that its mail was stored (22); one was removed
+// An agent was removed before the sender had heard that its mail was stored (22); one was removed
 // and added again while its client was away (91, 373).
 TEST(SimulatorFound, WhatIsStoredIsNeitherRefusedNorStoredAgainWhenAgentsAreRemoved) {
   for (const std::uint64_t seed : {22U, 91U, 373U}) {
