@@ -1,6 +1,7 @@
 // What the engine does with each frame from the hub.
 #include <algorithm>
 #include <set>
+#include <utility>
 #include <variant>
 
 #include "capstan/codec/compact.h"
@@ -167,7 +168,9 @@ void ClientEngine::notify(Bytes bytes) {
   const auto notify = decode_notify(bytes);
   if (!notify) return drop({ErrorCode::kMalformedFrame, "the hub sent a broken notify"});
   Session* session = find(notify->session);
-  if (session == nullptr || session->state == Session::State::kDetached) return;
+  // No delivery overtakes the answer to its attach: one that comes earlier is of the attach before,
+  // and the hub sends it again.
+  if (session == nullptr || session->state != Session::State::kAttached) return;
   if (const auto shown = session->receiving.notified(*notify)) {
     events_.push_back(
         Delivered{notify->session, *shown, notify->attempt, notify->position, notify->envelope});
@@ -186,9 +189,12 @@ void ClientEngine::attach_answered(Time now, Session& session, const Response& r
   if (!agent) {
     return drop({ErrorCode::kMalformedFrame, "the hub answered an attach without an agent id"});
   }
+  const AgentId before = std::exchange(session.agent, owner_of_mailbox(*agent));
+  // The name was removed and added again. The hub has forgotten our numbers with the agent that it
+  // was: what is unaccepted may be stored under that one, and would be stored again.
+  if (!before.is_zero() && before != session.agent) return take_new_epoch(session);
   session.state = Session::State::kAttached;
   session.attach_backoff.reset();
-  session.agent = owner_of_mailbox(*agent);
   session.posting.begin(session.agent, welcome_.window,
                         static_cast<std::size_t>(welcome_.envelope_bytes_max));
   events_.push_back(Attached{session.id, session.agent});
@@ -198,15 +204,16 @@ void ClientEngine::attach_answered(Time now, Session& session, const Response& r
 
 void ClientEngine::attach_refused(Time now, Session& session, Error error) {
   attaches_.erase(session.attach_request);
-  if (error.code == ErrorCode::kEpochForgotten) {
-    session.state = Session::State::kDetached;
-    session.attach_due_ns = 0;
-    session.posting.change_epoch(events_);
-    touch(session);
-    return;
-  }
+  if (error.code == ErrorCode::kEpochForgotten) return take_new_epoch(session);
   if (error_reaction(error.code) == Reaction::kReconnect) return drop(std::move(error));
   session_error(now, session, std::move(error));
+}
+
+void ClientEngine::take_new_epoch(Session& session) {
+  session.state = Session::State::kDetached;
+  session.attach_due_ns = 0;
+  session.posting.change_epoch(events_);
+  touch(session);
 }
 
 void ClientEngine::session_error(Time now, Session& session, Error error) {

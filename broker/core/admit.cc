@@ -106,18 +106,22 @@ void refuse(Core& core, Connection& connection, BatchItem& item, ErrorCode code,
                                     std::move(message)});
 }
 
-std::optional<Admitted> admit(Core& core, const Routed& routed) {
-  BatchItem& item = routed.item();
+bool accept_if_settled(Core& core, const BatchItem& item) {
   Session& session = *item.session;
   const std::uint64_t number = item.send.number;
-  if (number < session.expected || session.expected <= session.settled_before) {
-    const Producer* producer = core.state.find_producer({session.agent, session.epoch});
-    pass_settled(session, producer);
-    if (producer != nullptr && producer->is_settled(number)) {
-      accept_again(core, session, number, producer->id_of(number).value_or(EnvelopeId{}));
-      return std::nullopt;
-    }
-  }
+  if (number >= session.expected && session.expected > session.settled_before) return false;
+  const Producer* producer = core.state.find_producer({session.agent, session.epoch});
+  pass_settled(session, producer);
+  if (producer == nullptr || !producer->is_settled(number)) return false;
+  accept_again(core, session, number, producer->id_of(number).value_or(EnvelopeId{}));
+  return true;
+}
+
+std::optional<Admitted> admit(Core& core, const Routed& routed) {
+  BatchItem& item = routed.item();
+  if (accept_if_settled(core, item)) return std::nullopt;
+  Session& session = *item.session;
+  const std::uint64_t number = item.send.number;
   auto refusal = check_turn(session, number, routed.channel());
   if (!refusal && accept_as_duplicate(core, item)) {
     take_turn(session, number);

@@ -103,10 +103,12 @@ class Admitted {
 [[nodiscard]] Validated validate(Ingested ingested);
 /// The stretch of sends that begins at item `begin`.
 [[nodiscard]] Authorized authorize(Core& core, Validated validated, std::size_t begin);
-/// Empty when the item is refused already or its channel does not exist.
+/// Empty when the item is refused already, or its channel does not exist: then it is answered.
 [[nodiscard]] std::optional<Routed> route(Core& core, const Authorized& authorized, std::size_t i);
 /// Empty when refused, or when the number is settled and only answered again.
 [[nodiscard]] std::optional<Admitted> admit(Core& core, const Routed& routed);
+/// Answers a number that is settled with its old id; false when it is not settled.
+[[nodiscard]] bool accept_if_settled(Core& core, const BatchItem& item);
 /// Folds the envelope and puts its record into the commit in the making.
 void commit(Core& core, const Admitted& admitted);
 

@@ -41,6 +41,8 @@ std::optional<Routed> route(Core& core, const Authorized& authorized, std::size_
     Mailbox* mailbox = core.state.find_mailbox(channel);
     // That of a removed agent stands until its waiting mail is buried.
     if (mailbox == nullptr || core.state.find_retired(owner_of_mailbox(channel)) != nullptr) {
+      // What was stored before the agent was removed is not refused afterwards.
+      if (accept_if_settled(core, item)) return std::nullopt;
       refuse(core, authorized.connection(), item, ErrorCode::kNotFound,
              "no channel " + channel.hex());
       return std::nullopt;

@@ -309,5 +309,28 @@ TEST(Posting, AForgottenEpochLeavesWhatWasSentInDoubtAndGoesOn) {
   EXPECT_EQ(accepted[0].first, 3U);
 }
 
+// Under its old number it would be stored a second time: the agent that had stored it is forgotten.
+TEST(Posting, WhenAnotherAgentHasTheNameWhatIsUnacceptedHasAnUnknownOutcome) {
+  Conversation c;
+  const SessionId s = c.session();
+  c.open();
+  const std::uint64_t epoch = c.heard.attaches.at(0).epoch;
+  c.admit();
+  c.post(s, "B");
+  c.lose();
+  c.heard.sent.clear();
+  c.open();
+  c.say(test::attached(std::exchange(c.heard.attaches, {}).at(0).request_id, 'Z'));
+  const auto refused = c.take<Refused>();
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].error.code, ErrorCode::kOutcomeUnknown);
+  EXPECT_TRUE(c.heard.sent.empty());
+  ASSERT_EQ(c.heard.attaches.size(), 1U);
+  EXPECT_NE(c.heard.attaches[0].epoch, epoch);
+  c.say(test::attached(std::exchange(c.heard.attaches, {}).at(0).request_id, 'Z'));
+  c.post(s, "C");
+  EXPECT_EQ(c.heard.take_numbers(), (Numbers{1}));
+}
+
 }  // namespace
 }  // namespace capstan

@@ -66,8 +66,8 @@ void Auditor::abandoned(Tag tag) {
   --open_posts_;
 }
 
-void Auditor::given_back(Stream stream, Position position) {
-  shown_[stream].erase(position.value);
+void Auditor::given_back(Stream stream, const ChannelId& channel, Position position) {
+  shown_[stream].erase({channel, position});
   counts_.add(Count::kNacked);
 }
 
@@ -101,22 +101,26 @@ void Auditor::check_order(std::size_t agent, Box& box, std::uint64_t position) {
 void Auditor::delivered(std::size_t agent, Stream stream, const Delivered& delivery) {
   const std::string name =
       plan_.agents[agent] + "'s position " + std::to_string(delivery.position.value);
-  Box* box = ledger_.find_box(mailbox_of(id_of(agent)));
+  const ChannelId channel = stamped_channel(delivery.envelope);
+  Box* box = ledger_.find_box(channel);
   const std::uint64_t position = delivery.position.value;
   if (Unsynced* unsynced = find_unsynced(stamped_id(delivery.envelope))) {
     if (hash_of(delivery.envelope) != unsynced->hash) violated(name + " is shown with other bytes");
-    if (!shown_[stream].insert(position).second) violated(name + " is shown twice in one life");
+    if (!shown_[stream].insert({channel, delivery.position}).second) {
+      violated(name + " is shown twice in one life");
+    }
     unsynced->shown = true;
     return counts_.add(Count::kShownUnsynced);
   }
   if (box == nullptr || position == 0 || position > box->mail.size()) {
     return violated(name + " is shown and not on disk");
   }
+  if (box->owner != plan_.agents[agent]) return violated(name + " is shown to another agent");
   const Stored& stored = box->mail[position - 1];
   if (hash_of(delivery.envelope) != stored.hash) {
     return violated(name + " is shown with other bytes than the stored ones");
   }
-  if (!shown_[stream].insert(position).second) {
+  if (!shown_[stream].insert({channel, delivery.position}).second) {
     return violated(name + " is shown twice in one client life");
   }
   if (stored.shown) {
@@ -126,8 +130,7 @@ void Auditor::delivered(std::size_t agent, Stream stream, const Delivered& deliv
   check_order(agent, *box, position);
 }
 
-void Auditor::acknowledged(std::size_t agent, Position position) {
-  const ChannelId channel = mailbox_of(id_of(agent));
+void Auditor::acknowledged(const ChannelId& channel, Position position) {
   for (auto& [id, unsynced] : unsynced_) {
     if (unsynced.channel == channel && unsynced.position == position) unsynced.acknowledged = true;
   }
@@ -155,10 +158,10 @@ std::uint64_t Auditor::waiting() const {
 
 std::string Auditor::unrest() const {
   std::string text = std::to_string(open_posts_) + " posts are unanswered";
-  for (const auto& [name, agent] : ledger_.agents()) {
-    const Box& box = ledger_.boxes().at(mailbox_of(agent.id));
+  for (const auto& [channel, box] : ledger_.boxes()) {
     if (box.settled_count == box.mail.size()) continue;
-    text += "; " + name + " has " + std::to_string(box.mail.size() - box.settled_count) + " of " +
+    text += "; " + box.owner + (box.retired ? " (removed) has " : " has ") +
+            std::to_string(box.mail.size() - box.settled_count) + " of " +
             std::to_string(box.mail.size()) + " envelopes pending, the oldest at position " +
             std::to_string(box.settled_floor + 1);
   }
@@ -172,6 +175,9 @@ std::string Auditor::unrest() const {
 
 void Auditor::finish() {
   if (!at_rest()) return violated("the healed world does not come to rest: " + unrest());
+  if (plan_.leaver && ledger_.agent_id(plan_.leaving_key().key.name)) {
+    return violated("a removed agent is still there");
+  }
   for (std::size_t i = 0; i < posts_.size(); ++i) {
     if (posts_[i].fate == Fate::kAccepted && !posts_[i].stored && !posts_[i].lost &&
         !posts_[i].repeats) {

@@ -49,9 +49,9 @@ class Auditor {
   /// The client died: it will never hear about its open posts.
   void abandoned(Tag tag);
   /// The application could not do it, and said so.
-  void given_back(Stream stream, Position position);
+  void given_back(Stream stream, const ChannelId& channel, Position position);
   void delivered(std::size_t agent, Stream stream, const Delivered& delivery);
-  void acknowledged(std::size_t agent, Position position);
+  void acknowledged(const ChannelId& channel, Position position);
   /// The hub has answered a registration with this.
   void registered(std::size_t agent, const Responded& answer);
 
@@ -66,12 +66,17 @@ class Auditor {
   void unknown(Sequence last) { unknown_last_ = last; }
   /// A start has replayed `blocks` and made `state` of them.
   void recovered(Sequence last, std::span<const SharedBlock> blocks, const State& state);
-  void booted() { sent_.clear(); }
+  void booted() {
+    sent_.clear();
+    notices_dropped_ = 0;
+  }
 
   // --- What the hub does.
   void hub_received(PeerView& peer, Bytes body) const;
   void hub_sent(PeerView& peer, Bytes body);
   void hub_state(const State& state);
+  /// The hub says that it has no room for a notice of so many envelopes.
+  void notice_dropped(const std::string& detail);
 
   /// After healing: everything accepted has been delivered and settled.
   void finish();
@@ -140,16 +145,17 @@ class Auditor {
   std::vector<Post> posts_;  // Tag 1 first.
   std::size_t open_posts_ = 0;
   std::map<std::pair<Stream, std::size_t>, Tag> last_stored_;  // By stream and receiver.
-  std::map<Stream, std::set<std::uint64_t>> shown_;            // Positions.
+  std::map<Stream, std::set<std::pair<ChannelId, Position>>> shown_;
   Sequence recovered_up_to_;                             // The last record that this boot found.
   std::set<std::pair<ChannelId, std::uint64_t>> sent_;   // Positions sent in this boot.
   std::set<std::pair<ProducerId, std::uint64_t>> told_;  // Numbers accepted on the wire.
   std::optional<Sequence> unknown_last_;
   std::map<EnvelopeId, Unsynced> unsynced_;
   std::map<EnvelopeId, Unsynced> lost_;
-  std::set<Sequence> written_ends_;  // Of commits that are not durable yet.
-  EnvelopeId told_id_;               // The latest that anybody has heard of.
-  bool power_was_cut_ = false;       // Since the last start.
+  std::set<Sequence> written_ends_;    // Of commits that are not durable yet.
+  EnvelopeId told_id_;                 // The latest that anybody has heard of.
+  bool power_was_cut_ = false;         // Since the last start.
+  std::uint64_t notices_dropped_ = 0;  ///< Deaths that this boot could not tell of.
 };
 
 }  // namespace capstan::sim

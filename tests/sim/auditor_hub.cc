@@ -11,13 +11,24 @@ namespace capstan::sim {
 void Auditor::durable(std::span<const SharedBlock> blocks) {
   take_blocks(blocks);
   written_ends_.erase(written_ends_.begin(), written_ends_.upper_bound(ledger_.last()));
+  const std::uint64_t silent = ledger_.take_unannounced();
+  if (silent > notices_dropped_) violated("the senders of dead letters are not told");
+  notices_dropped_ -= std::min(notices_dropped_, silent);
+}
+
+void Auditor::notice_dropped(const std::string& detail) {
+  if (detail.find("capstan.delivery.dead") == std::string::npos) return;
+  const std::string key = "envelopes=";
+  notices_dropped_ += std::stoull(detail.substr(detail.find(key) + key.size()));
 }
 
 void Auditor::take_blocks(std::span<const SharedBlock> blocks) {
   for (const SharedBlock& block : blocks) {
     const std::uint64_t failures = ledger_.failures();
+    const std::size_t agents = ledger_.agents().size();
     if (std::string wrong = ledger_.take(*block); !wrong.empty()) return violated("WAL: " + wrong);
     counts_.add(Count::kFailed, ledger_.failures() - failures);
+    counts_.add(Count::kRemovals, ledger_.agents().size() < agents ? 1 : 0);
     for (const auto& [channel, position] : ledger_.fresh()) check_fresh(channel, position);
   }
   // A commit or several whole ones: what a gap costs is told in the commit that records it.
@@ -27,6 +38,9 @@ void Auditor::take_blocks(std::span<const SharedBlock> blocks) {
 void Auditor::check_settled(const ChannelId& channel, const Stored& stored,
                             const std::string& name) {
   if (stored.why == SettledWhy::kExpired) return counts_.add(Count::kExpired);
+  if (stored.why == SettledWhy::kDead && ledger_.boxes().at(channel).retired) {
+    return counts_.add(Count::kBuried);
+  }
   if (stored.why == SettledWhy::kDead) {
     if (stored.failed < plan_.hub.max_deliver) violated(name + " died before its last attempt");
     return counts_.add(Count::kDead);
@@ -48,10 +62,10 @@ void Auditor::check_fresh(const ChannelId& channel, Position position) {
     return violated(name + " is stored, and nobody posted it");
   }
   Post& post = posts_[*stored.tag - 1];
-  if (stored.sender != id_of(post.sender)) {
+  if (!ledger_.was_agent(stored.sender, plan_.agents[post.sender])) {
     return violated(name + " is stored with a sender who did not post it");
   }
-  if (channel != mailbox_of(id_of(post.to))) {
+  if (ledger_.boxes().at(channel).owner != plan_.agents[post.to]) {
     return violated(name + " is stored in another mailbox than it was posted to");
   }
   if (post.stored) {
@@ -82,6 +96,8 @@ void Auditor::recovered(Sequence last, std::span<const SharedBlock> blocks, cons
   if (!violation_.empty()) return;
   if (last != ledger_.last()) return violated("a start does not hand out the end of the WAL");
   forget_unsynced(last);
+  // Whether there was room for a notice, an earlier boot has said to nobody who still knows.
+  (void)ledger_.take_unannounced();
   check_state(state);
   check_series(state);
   check_letters(state);
@@ -113,6 +129,10 @@ void Auditor::check_state(const State& state) {
   }
   for (const auto& [channel, box] : ledger_.boxes()) {
     const auto at = state.mailboxes().find(channel);
+    if (box.gone) {
+      if (at != state.mailboxes().end()) violated("a removed agent's mailbox stays");
+      continue;
+    }
     if (at == state.mailboxes().end()) return violated("mailbox " + channel.hex() + " is missing");
     const Mailbox& mailbox = at->second;
     if (mailbox.next.value != box.mail.size() + 1 || mailbox.settled.count() != box.settled_count ||
@@ -131,6 +151,10 @@ void Auditor::check_state(const State& state) {
 void Auditor::check_series(const State& state) {
   for (const auto& [producer, series] : ledger_.series()) {
     const Producer* known = state.find_producer(producer);
+    if (ledger_.is_retired(producer.agent)) {
+      if (known != nullptr) return violated("the numbers of a removed agent stay");
+      continue;
+    }
     if (known == nullptr) {
       // Each agent's longest unused ones are forgotten, beyond many.
       if (producer.agent == id_of(plan_.hostile_agent())) continue;
@@ -161,6 +185,9 @@ void Auditor::hub_state(const State& state) {
   if (state.applied() < ledger_.last()) violated("the hub's fold is behind the disk");
   for (const auto& [channel, box] : ledger_.boxes()) {
     const auto at = state.mailboxes().find(channel);
+    if (at == state.mailboxes().end() && state.find_agent(owner_of_mailbox(channel)) == nullptr) {
+      continue;  // Removed, and its mail is buried.
+    }
     if (at == state.mailboxes().end() || at->second.next.value <= box.mail.size()) {
       violated("the hub's mailbox " + channel.hex() + " is behind the disk");
     }
@@ -292,15 +319,15 @@ void Auditor::check_response(PeerView& peer, const Response& response) {
   if (!id || id->size() != 16 || !floor) {
     return violated("an attach is answered without its fields");
   }
-  const auto known = ledger_.agent_id(who.first);
-  if (!known || known->bytes != AgentId::from_bytes(id->data()).bytes) {
+  const AgentId known = AgentId::from_bytes(id->data());
+  if (!ledger_.was_agent(known, who.first)) {
     return violated("an attach is answered before its agent is durable");
   }
-  const Series* series = ledger_.find_series({*known, who.second});
+  const Series* series = ledger_.find_series({known, who.second});
   if (*floor > (series == nullptr ? 0 : series->floor)) {
     return violated("an attach tells a floor that is not durable");
   }
-  peer.sessions[session] = {*known, who.second};
+  peer.sessions[session] = {known, who.second};
 }
 
 void Auditor::check_presence(PeerView& peer, const Presence& presence) {
@@ -310,9 +337,14 @@ void Auditor::check_presence(PeerView& peer, const Presence& presence) {
   peer.presence_version = presence.version;
   counts_.add(Count::kPresences, presence.agents.size());
   for (const AgentPresence& agent : presence.agents) {
-    if (ledger_.agent_id(agent.name) != agent.agent) {
+    // What was folded before a removal may be told when the removal is on disk already.
+    if (!ledger_.was_agent(agent.agent, agent.name)) {
       violated("the presence of '" + agent.name + "' is told before it is durable");
     }
+    if (agent.state != PresenceState::kRemoved) continue;
+    counts_.add(Count::kRemovalsTold);
+    if (!ledger_.is_retired(agent.agent))
+      violated("the removal of '" + agent.name + "' is told before it is durable");
   }
 }
 

@@ -28,7 +28,8 @@ void Client::start() {
     open_session(key_.agents[one], false);
   }
   if (random_.one_in(2)) post_again(*works_.front());
-  if (random_.one_in(2)) register_somebody();
+  // One that is being removed may be refused.
+  if (!leaves() && random_.one_in(2)) register_somebody();
   if (random_.one_in(4)) engine_->watch_presence(true);
   connect();
   plan_post();
@@ -151,6 +152,7 @@ void Client::note_refusals(const ByteBuffer& body) {
     const auto control = decode_control(*frame);
     if (!control) continue;
     const auto& error = std::get<ErrorFrame>(*control);
+    if (error.code == ErrorCode::kDiskFull) common_.counts.add(Count::kDiskFullRefusals);
     Work* work = error.about == FrameType::kSend ? find(error.session) : nullptr;
     if (work != nullptr) work->refused.insert(error.reference);
   }
@@ -268,14 +270,14 @@ void Client::give_receipts(Work& work) {
   if (held.empty() || work.over) return;
   const auto settle = [&](std::size_t i) {
     if (!calm_ && common_.plan.nack_one_in != 0 && random_.one_in(common_.plan.nack_one_in)) {
-      common_.auditor.given_back(work.stream, held[i].second);
+      common_.auditor.given_back(work.stream, held[i].channel, held[i].position);
       const auto delay_ms = static_cast<std::uint32_t>(random_.below(3) * random_.below(1000));
-      engine_->nack(work.id, held[i].first, delay_ms, "not in the mood");
+      engine_->nack(work.id, held[i].delivery, delay_ms, "not in the mood");
       held.erase(held.begin() + static_cast<std::ptrdiff_t>(i));
       return;
     }
-    common_.auditor.acknowledged(work.agent, held[i].second);
-    engine_->acknowledge(work.id, held[i].first, held[i].first);
+    common_.auditor.acknowledged(held[i].channel, held[i].position);
+    engine_->acknowledge(work.id, held[i].delivery, held[i].delivery);
     held.erase(held.begin() + static_cast<std::ptrdiff_t>(i));
   };
   if (work.receipts == Receipts::kSinglyAnyOrder) {

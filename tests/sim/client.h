@@ -37,6 +37,11 @@ class Client final : public Endpoint {
   void link_down() override;
 
  private:
+  struct Held {
+    std::uint64_t delivery = 0;
+    ChannelId channel;
+    Position position;
+  };
   struct Work {
     SessionId id = 0;
     std::size_t agent = 0;
@@ -46,7 +51,7 @@ class Client final : public Endpoint {
     std::deque<Tag> tags;  ///< Numbers from `first_tag` on.
     std::uint64_t next_number = 1;
     std::set<std::uint64_t> refused;  ///< Numbers that the hub refused at least once.
-    std::vector<std::pair<std::uint64_t, Position>> held;  ///< Shown, not acknowledged.
+    std::vector<Held> held;           ///< Shown, not acknowledged.
     bool receipt_due = false;
     bool over = false;
   };
@@ -66,6 +71,8 @@ class Client final : public Endpoint {
   void give_receipts(Work& work);
   void note_refusals(const ByteBuffer& body);
   [[nodiscard]] Work* find(SessionId session);
+  /// Its agent is removed now and then.
+  [[nodiscard]] bool leaves() const { return common_.plan.leaves(key_); }
 
   void on(const Attached& attached);
   void on(const SessionEnded& ended);

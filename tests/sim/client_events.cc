@@ -1,6 +1,7 @@
 // What the application makes of the engine's events.
 #include <algorithm>
 
+#include "capstan/codec/envelope.h"
 #include "client.h"
 
 namespace capstan::sim {
@@ -14,8 +15,9 @@ Client::Work* Client::find(SessionId session) {
 void Client::on(const Attached& attached) {
   backoff_.reset();
   const Work* work = find(attached.session);
-  const auto id = common_.auditor.ledger().agent_id(common_.plan.agents[work->agent]);
-  if (id != attached.agent) common_.auditor.violated("an attach names another agent");
+  if (!common_.auditor.ledger().was_agent(attached.agent, common_.plan.agents[work->agent])) {
+    common_.auditor.violated("an attach names another agent");
+  }
 }
 
 void Client::on(const SessionEnded& ended) {
@@ -26,7 +28,9 @@ void Client::on(const SessionEnded& ended) {
   }
   work->tags.clear();
   work->held.clear();
-  if (ended.error.code != ErrorCode::kSuperseded) {
+  const bool removed = leaves() && ended.error.code == ErrorCode::kAccessDenied;
+  if (removed) common_.counts.add(Count::kRemovedSessions);
+  if (!removed && ended.error.code != ErrorCode::kSuperseded) {
     common_.auditor.violated("a session ends with " + ended.error.text());
   }
   // Never at once: two receivers of one agent would fight. In the healed world the one that is
@@ -41,7 +45,8 @@ void Client::on(const SessionEnded& ended) {
 void Client::on(const Delivered& delivered) {
   Work* work = find(delivered.session);
   common_.auditor.delivered(work->agent, work->stream, delivered);
-  work->held.emplace_back(delivered.delivery, delivered.position);
+  work->held.push_back(
+      {delivered.delivery, stamped_channel(delivered.envelope), delivered.position});
   plan_receipt(*work);
 }
 
@@ -83,7 +88,7 @@ void Client::on(const MustReconnect&) {
 }
 
 void Client::on(const ConnectionEnded& ended) {
-  common_.auditor.violated("a connection ends with " + ended.error.text());
+  if (!leaves()) common_.auditor.violated("a connection ends with " + ended.error.text());
 }
 
 }  // namespace capstan::sim

@@ -52,9 +52,55 @@ void HubProcess::start() {
   hub_ = std::make_unique<Hub>(common_.plan.hub, std::move(recovered->state), start,
                                common_.schedule.now(), effects);
   carry_out(effects);
-  KeysChanged keys;
-  for (const KeyPlan& key : common_.plan.keys) keys.keys.push_back(key.key);
-  push(std::move(keys));
+  if (leaver_noted_) {
+    const auto& agents = common_.auditor.ledger().agents();
+    const bool undone = agents.count(common_.plan.leaving_key().key.name) != 0;
+    common_.counts.add(Count::kRemovalsResumed, undone ? 1 : 0);
+    push_withdrawn();
+  }
+  push(KeysChanged{admitted()});
+}
+
+bool HubProcess::admits(const KeyPlan& key) const {
+  return leaver_admitted_ || !common_.plan.leaves(key);
+}
+
+std::vector<AdmittedKey> HubProcess::admitted() const {
+  std::vector<AdmittedKey> keys;
+  for (const KeyPlan& key : common_.plan.keys) {
+    if (admits(key)) keys.push_back(key.key);
+  }
+  return keys;
+}
+
+void HubProcess::push_withdrawn() {
+  const AdmittedKey& key = common_.plan.leaving_key().key;
+  NameWithdrawn withdrawn;
+  withdrawn.name = key.name;
+  withdrawn.key = key.key;
+  withdrawn.withdrawn = {key.name};
+  withdrawn.keys = admitted();
+  push(std::move(withdrawn));
+}
+
+void HubProcess::remove_leaver() {
+  if (!leaver_admitted_) return;
+  leaver_admitted_ = false;
+  leaver_noted_ = true;
+  common_.trace.note("remove");
+  if (up()) push_withdrawn();
+}
+
+void HubProcess::readmit_leaver() {
+  if (leaver_admitted_ || leaver_noted_) return;
+  leaver_admitted_ = true;
+  common_.trace.note("readmit");
+  common_.counts.add(Count::kReturns);
+  if (up()) push(KeysChanged{admitted()});
+}
+
+void HubProcess::disk_space(DiskState state) {
+  if (up()) push(DiskSpace{state, 0});
 }
 
 void HubProcess::restart_later() {
@@ -140,6 +186,7 @@ void HubProcess::carry_out(Effects& effects) {
 void HubProcess::arrived(const WirePtr& wire, ByteBuffer body) {
   if (!up()) return;
   if (!wire->connection) {
+    if (!admits(*wire->key)) return;
     wire->connection = ConnectionId{generations_ % 7, ++generations_};
     wires_[*wire->connection] = wire;
     wire->view.sessions.clear();
@@ -181,6 +228,7 @@ void HubProcess::take(WithdrawName& withdraw) {
   push(std::move(withdrawn));
 }
 void HubProcess::take(ForgetWithdrawal& forget) {
+  leaver_noted_ = false;
   push(WithdrawalForgotten{forget.name, std::nullopt});
 }
 
@@ -192,6 +240,7 @@ void HubProcess::take(Audit& audit) {
   }
   const bool fault = audit.event == "read_failed" || audit.event == "checkpoint_failed" ||
                      audit.event == "drop_failed" || audit.event == "cold_copy_failed";
+  if (audit.event == "notice_dropped") common_.auditor.notice_dropped(audit.detail);
   if (audit.event == "gap") common_.counts.add(Count::kGaps);
   // Which gap it is, the ledger looks at when the record is durable.
   const bool rotten = common_.auditor.ledger().any_rotten() &&

@@ -29,6 +29,15 @@ class HubProcess final : public HubPort {
   /// Drains and stops; `then` is called when the process has ended, its state on disk.
   void stop(std::function<void()> then);
 
+  /// As `capstan agent remove` does it: the files first, whether the hub runs or not.
+  void remove_leaver();
+  /// The name is added again, once nothing is left to be done about the removal.
+  void readmit_leaver();
+  /// A removal is not finished.
+  [[nodiscard]] bool removing() const { return leaver_noted_; }
+  void disk_space(DiskState state);
+
+  [[nodiscard]] bool admits(const KeyPlan& key) const override;
   void arrived(const WirePtr& wire, ByteBuffer body) override;
   void gone(const WirePtr& wire) override;
 
@@ -36,6 +45,8 @@ class HubProcess final : public HubPort {
   void end();
   void restart_later();
   void push(Event event);
+  [[nodiscard]] std::vector<AdmittedKey> admitted() const;
+  void push_withdrawn();
   void turn();
   void carry_out(Effects& effects);
   void take(SendBody& send);
@@ -57,6 +68,8 @@ class HubProcess final : public HubPort {
   Network& network_;
   Random random_;
   std::unique_ptr<Hub> hub_;
+  bool leaver_admitted_ = true;  // Files: they outlive the process.
+  bool leaver_noted_ = false;
   std::uint64_t life_ = 0;
   std::uint64_t events_ = 0;
   std::uint32_t generations_ = 0;

@@ -17,7 +17,10 @@ void raise_floor(Box& box) {
     ++box.settled_floor;
   }
   // A gap does not know how many bytes it took.
-  if (box.settled_count == box.mail.size()) box.pending_bytes = 0;
+  if (box.settled_count == box.mail.size()) {
+    box.pending_bytes = 0;
+    box.gone = box.retired;
+  }
 }
 
 }  // namespace
@@ -47,9 +50,17 @@ std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns)
       const auto agent = decode_agent_record(record.payload);
       if (!agent) return "not an agent record";
       if (std::string wrong = check_change(*agent); !wrong.empty()) return wrong;
+      if (agents_.count(agent->name) == 0 && find_box(mailbox_of(agent->id)) != nullptr) {
+        return "the id of a removed agent comes again";
+      }
       agents_[agent->name] = *agent;
-      boxes_.try_emplace(mailbox_of(agent->id));
+      present_.insert(agent->id);
+      boxes_[mailbox_of(agent->id)].owner = agent->name;
       return {};
+    }
+    case RecordType::kAgentRetired: {
+      const auto retired = decode_agent_retired_record(record.payload);
+      return retired ? take_retired(*retired) : "not a retired agent";
     }
     case RecordType::kSettled: {
       const auto settled = decode_settled_record(record.payload);
@@ -94,6 +105,7 @@ std::string Ledger::take_envelope(const RecordView& record) {
   if (!view) return "not an envelope";
   Box* box = find_box(view->channel_id());
   if (box == nullptr) return "an envelope for no mailbox";
+  if (box->retired) return "an envelope for a removed agent";
   if (stored->position.value != box->mail.size() + 1) {
     return "position " + std::to_string(stored->position.value) + " follows " +
            std::to_string(box->mail.size());
@@ -120,6 +132,7 @@ std::string Ledger::take_envelope(const RecordView& record) {
   fresh_.push_back(place);
   if (mail.from_hub) {
     if (stored->epoch != 0) return "a notice has a number";
+    if (view->event_type() == "capstan.delivery.dead") return take_death_notice(*view);
     return view->event_type() == "capstan.gap" ? take_gap_notice(*view) : "";
   }
   if (std::string wrong = take_key(*view, id); !wrong.empty()) return wrong;
@@ -155,10 +168,23 @@ std::string Ledger::take_retry(const RetryRecord& record) {
 std::string Ledger::take_dead(const DeadRecord& record, Sequence sequence) {
   const Stored* mail = find_mail(record.channel, record.position);
   if (mail == nullptr || mail->settled) return "a dead letter of what does not wait";
+  if (record.agent != owner_of_mailbox(record.channel)) return "a dead letter of somebody else";
+  if (std::string wrong = take_burial(*find_box(record.channel), *mail, record); !wrong.empty()) {
+    return wrong;
+  }
   if (hash_of(record.envelope) != mail->hash) return "a dead letter is no copy";
   if (record.attempts != mail->failed) return "a dead letter counts other attempts than the WAL";
   dead_.insert({record.channel, record.position});
   letters_[record.agent].insert(sequence);
+  return {};
+}
+
+/// The mail of a removed agent dies in the order of arrival, over all of its priorities.
+std::string Ledger::take_burial(Box& box, const Stored& mail, const DeadRecord& record) {
+  if (box.retired != (record.reason == "agent removed")) return "a dead letter with a wrong reason";
+  if (!box.retired) return {};
+  if (mail.id <= box.last_buried) return "mail of a removed agent is not buried in its order";
+  box.last_buried = mail.id;
   return {};
 }
 
@@ -185,12 +211,14 @@ std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall
     if (by_gap) {
       const std::uint64_t before = lost_count_;
       if (std::string wrong = take_settled_by_gap(*box, interval); !wrong.empty()) return wrong;
-      if (lost_count_ > before) owed_[record.channel] += lost_count_ - before;
+      if (lost_count_ > before && !box->retired) owed_[record.channel] += lost_count_ - before;
       continue;
     }
     for (std::uint64_t p = interval.first.value; p <= interval.last.value; ++p) {
       if (p == 0 || p > box->mail.size()) return "a settlement of what is not stored";
       Stored& mail = box->mail[p - 1];
+      // A burial settles all that stood in a block, also what was settled before.
+      if (mail.settled && box->retired && record.why == SettledWhy::kDead) continue;
       if (mail.lost) {  // It was at its receiver, which has it all the same.
         box->pending_bytes -= std::min(box->pending_bytes, mail.bytes);
         continue;
@@ -205,6 +233,7 @@ std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall
       }
       mail.settled = true;
       mail.why = record.why;
+      if (mail.why == SettledWhy::kDead) expect_notice(mail);
       ++box->settled_count;
       box->pending_bytes -= mail.bytes;
       fresh_.emplace_back(record.channel, Position{p});
@@ -254,6 +283,7 @@ std::string Ledger::take_gap(const Gap& gap) {
   gaps_.insert(gap);
   last_gap_ = gap;
   for (auto& [channel, box] : boxes_) {
+    if (box.gone) continue;
     for (std::uint64_t n = gap.first.value; n <= gap.last.value; ++n) {
       Stored passed;
       passed.settled = true;
@@ -264,6 +294,43 @@ std::string Ledger::take_gap(const Gap& gap) {
     raise_floor(box);
   }
   return {};
+}
+
+std::string Ledger::take_retired(const AgentRetiredRecord& record) {
+  const auto agent = std::find_if(agents_.begin(), agents_.end(), [&](const auto& known) {
+    return known.second.id == record.agent;
+  });
+  if (agent == agents_.end()) return "an agent is removed that is not there";
+  agents_.erase(agent);
+  present_.erase(record.agent);
+  Box& box = boxes_.at(mailbox_of(record.agent));
+  box.retired = true;
+  raise_floor(box);
+  return {};
+}
+
+void Ledger::expect_notice(const Stored& mail) {
+  if (present_.count(mail.sender) != 0) unannounced_[mail.id] = mail.sender;
+}
+
+std::string Ledger::take_death_notice(const EnvelopeView& notice) {
+  const auto data = decode_params(notice.event_data());
+  const auto* ids = data ? data->texts("envelope_ids") : nullptr;
+  if (ids == nullptr) return "a notice names no envelopes";
+  for (const std::string& text : *ids) {
+    const auto id = EnvelopeId::from_text(text);
+    const auto died = id ? unannounced_.find(*id) : unannounced_.end();
+    if (died == unannounced_.end()) return "a notice names what has not died just now: " + text;
+    if (mailbox_of(died->second) != notice.channel_id()) return "a notice goes to somebody else";
+    unannounced_.erase(died);
+  }
+  return {};
+}
+
+std::size_t Ledger::take_unannounced() {
+  const std::size_t count = unannounced_.size();
+  unannounced_.clear();
+  return count;
 }
 
 /// Of a gap above the checkpoint nobody would know whose mail it held; no block turns bad there.
@@ -351,6 +418,16 @@ std::optional<AgentId> Ledger::agent_id(const std::string& name) const {
   const auto at = agents_.find(name);
   if (at == agents_.end()) return std::nullopt;
   return at->second.id;
+}
+
+bool Ledger::was_agent(const AgentId& id, const std::string& name) const {
+  const auto box = boxes_.find(mailbox_of(id));
+  return box != boxes_.end() && box->second.owner == name;
+}
+
+bool Ledger::is_retired(const AgentId& id) const {
+  const auto box = boxes_.find(mailbox_of(id));
+  return box != boxes_.end() && box->second.retired;
 }
 
 }  // namespace capstan::sim

@@ -36,6 +36,10 @@ struct Stored {
 };
 
 struct Box {
+  std::string owner;         ///< Name of the agent.
+  bool retired = false;      ///< It was removed: its mail becomes dead letters.
+  bool gone = false;         ///< And there is none left: nobody knows the mailbox any more.
+  EnvelopeId last_buried;    ///< The newest that has become a dead letter by the removal.
   std::vector<Stored> mail;  ///< Position 1 first.
   std::uint64_t settled_count = 0;
   std::uint64_t settled_floor = 0;
@@ -63,6 +67,8 @@ class Ledger {
   [[nodiscard]] bool is_exact(const Gap& range) const;
   /// A gap in the WAL has this record: nobody waits for it any more.
   [[nodiscard]] bool is_in_gap(Sequence sequence) const;
+  /// Envelopes that have died in the last take()s without a word to their sender; forgets them.
+  [[nodiscard]] std::size_t take_unannounced();
   /// Who lost mail by the gaps of the last take()s, and is not told yet; empty when everybody is.
   [[nodiscard]] std::string untold() const;
   [[nodiscard]] std::uint64_t gap_notices() const { return gap_notices_; }
@@ -88,6 +94,9 @@ class Ledger {
   /// Deliveries that the WAL calls failed.
   [[nodiscard]] std::uint64_t failures() const { return failures_; }
   [[nodiscard]] std::optional<AgentId> agent_id(const std::string& name) const;
+  /// `id` is, or was until it was removed, the agent `name`.
+  [[nodiscard]] bool was_agent(const AgentId& id, const std::string& name) const;
+  [[nodiscard]] bool is_retired(const AgentId& id) const;
   /// The envelopes that the last take() stored: channel and position.
   [[nodiscard]] const std::vector<std::pair<ChannelId, Position>>& fresh() const { return fresh_; }
 
@@ -105,6 +114,11 @@ class Ledger {
   [[nodiscard]] std::string take_gap(const Gap& gap);
   [[nodiscard]] std::string take_gap_notice(const EnvelopeView& notice);
   [[nodiscard]] static std::string take_passed(Box& box, const Interval& interval);
+  [[nodiscard]] static std::string take_burial(Box& box, const Stored& mail,
+                                               const DeadRecord& record);
+  [[nodiscard]] std::string take_death_notice(const EnvelopeView& notice);
+  [[nodiscard]] std::string take_retired(const AgentRetiredRecord& record);
+  void expect_notice(const Stored& mail);
   [[nodiscard]] std::string take_number(const ProducerId& producer, std::uint64_t number,
                                         const EnvelopeId& id);
 
@@ -115,6 +129,8 @@ class Ledger {
   std::optional<Gap> last_gap_;
   std::map<ChannelId, std::uint64_t> owed_;  // Envelopes lost by `last_gap_`; nobody is told yet.
   std::uint64_t gap_notices_ = 0;
+  std::map<EnvelopeId, AgentId> unannounced_;  // Died; the sender is not told yet.
+  std::set<AgentId> present_;
   std::uint64_t lost_count_ = 0;
   std::map<std::string, AgentRecord> agents_;
   std::map<ChannelId, Box> boxes_;

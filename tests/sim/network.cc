@@ -12,9 +12,9 @@ WirePtr Network::connect(Endpoint& client, const KeyPlan& key) {
   wire->client = &client;
   wire->key = &key;
   wire->view.hostile = &key == &common_.plan.keys.back();
-  common_.schedule.after(delay(), [this, wire] {
+  common_.schedule.after(delay(), [this, wire, &key] {
     if (wire->client == nullptr) return;
-    if (!hub_->up()) return tell_client(wire, delay());
+    if (!hub_->up() || !hub_->admits(key)) return tell_client(wire, delay());
     wire->to_hub = true;
     wire->to_client = true;
     open_.push_back(wire);

@@ -38,6 +38,8 @@ class HubPort {
  public:
   virtual ~HubPort() = default;
   [[nodiscard]] virtual bool up() const = 0;
+  /// As the transport does it: who is not admitted has no connection.
+  [[nodiscard]] virtual bool admits(const KeyPlan& key) const = 0;
   virtual void arrived(const WirePtr& wire, ByteBuffer body) = 0;
   virtual void gone(const WirePtr& wire) = 0;
 };

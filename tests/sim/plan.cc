@@ -75,6 +75,11 @@ Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie) {
     if (made < agents && random.one_in(3)) names.push_back("agent" + std::to_string(made++));
     add_key(plan, random, names);
   }
+  plan.leaver = seed % 3 == 1;
+  if (plan.leaver) {
+    add_key(plan, random, {"leaver"});
+    plan.keys.back().posters = 0;
+  }
   add_key(plan, random, {"mallory"});
   plan.commit_delay_ns = by_size(random, 50'000, 100 * kNsPerMs);
   plan.link_delay_ns = by_size(random, 50'000, 50 * kNsPerMs);
@@ -98,6 +103,7 @@ Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie) {
   if (plan.holds_written) add_written(plan, random);
   // Segments here hold little, and most of them something that waits.
   plan.hub.cold_percent = seed % 3 == 0 ? 90 : 40;
+  plan.fills = seed % 4 == 3;
   return plan;
 }
 

@@ -48,10 +48,17 @@ struct Plan {
   std::uint64_t key_one_in = 0;
   std::uint64_t nack_one_in = 0;
   bool hostile = false;
+  /// An agent is removed and comes back under its name, again and again: that of the key before the
+  /// hostile one. It receives now and then; the mail that waits becomes dead letters.
+  bool leaver = false;
+  bool fills = false;          ///< The hub is told that its disk fills up, and empties.
   bool rots = false;           ///< Stored blocks turn bad; the checkpoint is never lost then.
   bool holds_written = false;  ///< Some mailboxes need no sync.
 
   [[nodiscard]] std::size_t hostile_agent() const { return agents.size() - 1; }
+  /// Where there is one.
+  [[nodiscard]] const KeyPlan& leaving_key() const { return keys[keys.size() - 2]; }
+  [[nodiscard]] bool leaves(const KeyPlan& key) const { return leaver && &key == &leaving_key(); }
 };
 
 [[nodiscard]] Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie);

@@ -79,5 +79,13 @@ TEST(SimulatorFound, NumbersAboveAnOpenOneAreNotStoredAgainAfterAReconnect) {
   }
 }
 
+// An agent was removed before the sender had heard that its mail was stored (22); one was removed
+// and added again while its client was away (91, 373).
+TEST(SimulatorFound, WhatIsStoredIsNeitherRefusedNorStoredAgainWhenAgentsAreRemoved) {
+  for (const std::uint64_t seed : {22U, 91U, 373U}) {
+    EXPECT_EQ(run_seed(seed, 4000).violation, "") << seed;
+  }
+}
+
 }  // namespace
 }  // namespace capstan::sim

@@ -16,6 +16,7 @@ constexpr std::uint64_t kRestStepsMax = 2'000'000;
 World::World(Plan plan, std::FILE* trace)
     : plan_(std::move(plan)),
       random_(plan_.seed),
+      operator_random_(~plan_.seed),
       trace_(schedule_, trace),
       auditor_(plan_, counts_),
       common_{plan_, schedule_, trace_, counts_, auditor_},
@@ -29,6 +30,10 @@ void World::make_clients() {
     const auto add = [&](std::vector<std::unique_ptr<Client>>& to, bool receives) {
       to.push_back(std::make_unique<Client>(common_, network_, key, receives, random_.next()));
     };
+    if (plan_.leaves(key)) {
+      add(guests_, true);
+      continue;
+    }
     add(clients_, true);
     for (std::size_t poster = 0; poster < key.posters; ++poster) add(clients_, false);
     if (random_.one_in(3)) add(guests_, true);
@@ -48,6 +53,8 @@ Outcome World::run() {
   if (hostile_) hostile_->start();
   plan_fault();
   plan_hub_fault();
+  if (plan_.leaver) plan_departure();
+  if (plan_.fills) plan_disk_space();
   // A quiet world takes more steps, so that its hub has something to do, too.
   while ((steps_ < plan_.steps_max || hub_.events() < plan_.steps_max / 2) && step()) {
   }
@@ -78,7 +85,7 @@ bool World::run_until_rest() {
   const std::uint64_t round_trips_ns = auditor_.waiting() * 2 * plan_.link_delay_ns;
   const std::uint64_t deadline_ns = schedule_.now_ns() + kRestNsMax + round_trips_ns;
   const std::uint64_t deadline_steps = steps_ + kRestStepsMax;
-  while (!hub_.up() || !auditor_.at_rest()) {
+  while (!hub_.up() || hub_.removing() || !auditor_.at_rest()) {
     if (schedule_.now_ns() > deadline_ns || steps_ > deadline_steps) {
       auditor_.violated("the healed world does not come to rest: " + auditor_.unrest());
     }
@@ -170,10 +177,37 @@ void World::heal_later() {
   schedule_.after(random_.below(2 * kNsPerSecond), [this] { disk_.heal(); });
 }
 
+void World::plan_departure() {
+  schedule_.after(operator_random_.below(kNsPerSecond) + 1, [this] {
+    if (healed_) return;
+    if (operator_random_.one_in(2)) {
+      hub_.remove_leaver();
+      // In the middle of it, as often as not.
+      if (hub_.up() && operator_random_.one_in(3)) {
+        disk_.tear_next_commit([this] { hub_.cut_power(); });
+      }
+    } else {
+      hub_.readmit_leaver();
+    }
+    plan_departure();
+  });
+}
+
+void World::plan_disk_space() {
+  schedule_.after(operator_random_.below(2 * kNsPerSecond) + 1, [this] {
+    if (healed_) return;
+    hub_.disk_space(static_cast<DiskState>(operator_random_.below(3)));
+    plan_disk_space();
+  });
+}
+
 void World::heal() {
   trace_.note("heal");
   healed_ = true;
   disk_.heal();
+  hub_.disk_space(DiskState::kOk);
+  // Nobody would ever receive its mail.
+  if (plan_.leaver) hub_.remove_leaver();
   if (hostile_) hostile_->leave();
   for (const auto& guest : guests_) guest->leave();
   for (const auto& client : clients_) client->calm();

@@ -36,12 +36,15 @@ class World {
   void hub_fault();
   void tear_next_commit();
   void heal_later();
+  void plan_departure();
+  void plan_disk_space();
   void heal();
   [[nodiscard]] bool step();
   [[nodiscard]] bool run_until_rest();
 
   const Plan plan_;
   Random random_;
+  Random operator_random_;  // Of its own: worlds without removals are what they would be.
   Schedule schedule_;
   Trace trace_;
   Counts counts_;

@@ -55,6 +55,22 @@ TEST(Retirement, NewMailIsRefusedAlsoFromWhoSentThereLast) {
   EXPECT_EQ(mail.letters().size(), 1U);
 }
 
+// Who hears not_found believes that nothing is stored. The accept may have been lost with its link.
+TEST(Retirement, WhatWasStoredBeforeIsAcceptedAgainAndNotRefused) {
+  RemovalWorld mail(2);
+  const ByteBuffer again = mail.world.envelope_bytes("bob", "again");
+  mail.ask_removal();
+  mail.world.tell(RemovalWorld::withdrawn());
+  mail.world.say(mail.alice, SendView{1, 1, again});  // Its mailbox waits for the commit.
+  mail.world.settle_all();
+  EXPECT_EQ(mail.alice.take_one<Accept>().first_id, mail.ids[0]);
+  mail.world.say(mail.alice, SendView{1, 2, again});  // Its mailbox is gone.
+  mail.world.settle_all();
+  EXPECT_EQ(mail.alice.take_one<Accept>().first_id, mail.ids[1]);
+  EXPECT_TRUE(mail.alice.take_errors().empty());
+  EXPECT_EQ(mail.letters().size(), 2U);
+}
+
 TEST(Retirement, WhatWasAcknowledgedIsNoDeadLetterAndWhatIsInFlightIsOne) {
   RemovalWorld mail(3);
   Peer& bob = mail.bob();

@@ -114,6 +114,7 @@ class ClientEngine {
 
   void attach_answered(Time now, Session& session, const Response& response);
   void attach_refused(Time now, Session& session, Error error);
+  void take_new_epoch(Session& session);
   void session_error(Time now, Session& session, Error error);
   void end_session(Session& session, Error error);
   void announce_ready();
