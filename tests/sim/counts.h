@@ -61,6 +61,7 @@ enum class Count : std::uint8_t {
   kSegmentDrops,
   kColdBlocks,
   kColdSegments,
+  kRetained,
   kCheckpoints,
   kBlocksRead,
   kRecoveries,
