@@ -1,5 +1,5 @@
-// Which settled mail stays on disk for a while. The unit is the segment: what is retained is neither
-// dropped nor thinned.
+// Which settled mail stays on disk for a while. The unit is the segment: what is retained is
+// neither dropped nor thinned.
 #pragma once
 
 #include <cstdint>
