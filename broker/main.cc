@@ -86,6 +86,22 @@ void open_log(LogLevel level) {
   set_log_level(level);
 }
 
+RetentionRule retention_rule(const Config::Retention& retention) {
+  const RetentionKind kind = *retention_kind_of_text(retention.kind);
+  switch (kind) {
+    case RetentionKind::kAge:
+      return {kind, retention.age_seconds};
+    case RetentionKind::kBytes:
+      return {kind, retention.bytes};
+    case RetentionKind::kCount:
+      return {kind, retention.count};
+    case RetentionKind::kSettled:
+    case RetentionKind::kForever:
+      break;
+  }
+  return {kind, 0};
+}
+
 HubConfig hub_config(const Config& config) {
   HubConfig hub;
   hub.heartbeat_ms = static_cast<std::uint32_t>(config.delivery.heartbeat_ms);
@@ -102,6 +118,7 @@ HubConfig hub_config(const Config& config) {
   hub.index_bytes_max = config.memory.index_bytes_max;
   hub.segment_bytes_max = config.journal.segment_bytes_max;
   hub.checkpoint_interval_ms = config.journal.checkpoint_interval_ms;
+  hub.retention = retention_rule(config.retention);
   return hub;
 }
 

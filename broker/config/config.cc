@@ -200,6 +200,7 @@ class Reader {
     for (const TomlSection& section : document_.sections) read_section(section);
     check_endpoint();
     check_relations();
+    check_retention();
     if (problems_.empty()) return std::move(config_);
     std::stable_sort(problems_.begin(), problems_.end(), [](const Problem& a, const Problem& b) {
       return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
@@ -220,6 +221,12 @@ class Reader {
 
   void tell(TomlPlace place, std::string sentence) {
     problems_.push_back({place, std::move(sentence)});
+  }
+
+  [[nodiscard]] bool is_told(TomlPlace place) const {
+    return std::any_of(problems_.begin(), problems_.end(), [&](const Problem& problem) {
+      return problem.place.line == place.line && problem.place.column == place.column;
+    });
   }
 
   void read_section(const TomlSection& section) {
@@ -279,6 +286,28 @@ class Reader {
          "without curve anybody who reaches " + endpoint->text() +
              " can read and send everything; write curve = true, or listen on 127.0.0.1, [::1] or "
              "ipc, or, if that is what you want, insecure = true");
+  }
+
+  /// A kind needs its own number, and a number its kind: either alone would keep something else
+  /// than the file seems to say.
+  void check_retention_number(std::string_view kind, std::string_view key, std::uint64_t number) {
+    if (is_told(place_of("retention", "kind")) || is_told(place_of("retention", key))) return;
+    const bool wanted = config_.retention.kind == kind;
+    if (wanted && number == 0) {
+      tell(place_of("retention", "kind"), "kind = " + in_quotes(kind) + " needs " + in_quotes(key) +
+                                              " in [retention], at least 1");
+    }
+    if (!wanted && number != 0) {
+      tell(place_of("retention", key), in_quotes(key) + " counts with kind = " + in_quotes(kind) +
+                                           " alone, and kind is " +
+                                           in_quotes(config_.retention.kind));
+    }
+  }
+
+  void check_retention() {
+    check_retention_number("age", "age_seconds", config_.retention.age_seconds);
+    check_retention_number("bytes", "bytes", config_.retention.bytes);
+    check_retention_number("count", "count", config_.retention.count);
   }
 
   void check_relations() {

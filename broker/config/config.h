@@ -46,6 +46,14 @@ struct Config {
     bool operator==(const Delivery&) const = default;
   } delivery;
 
+  struct Retention {
+    std::string kind;
+    std::uint64_t age_seconds = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t count = 0;
+    bool operator==(const Retention&) const = default;
+  } retention;
+
   struct Send {
     std::uint64_t window_envelopes = 0;
     std::uint64_t window_bytes = 0;

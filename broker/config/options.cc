@@ -12,6 +12,7 @@ constexpr std::uint64_t kTiB = 1024 * kGiB;
 #define CAPSTAN_FIELD(path) [](Config& config) -> decltype((config.path)) { return config.path; }
 
 constexpr std::string_view kDurabilities[] = {"synced", "written"};
+constexpr std::string_view kRetentions[] = {"settled", "age", "bytes", "count", "forever"};
 
 constexpr Option kOptions[] = {
     {"listen", "endpoint", "", Reload::kAtRestart,
@@ -65,6 +66,22 @@ constexpr Option kOptions[] = {
      "What accepted mail survives, in mailboxes that are made from now on without a durability of "
      "their own. synced: a power cut. written: the end of the hub's process; a power cut may take "
      "the newest, and each envelope is a sync faster."},
+
+    {"retention", "kind", "", Reload::kAtRestart,
+     ChoiceOption{"settled", kRetentions, CAPSTAN_FIELD(retention.kind)},
+     "How long mail stays on disk when everybody has acknowledged it, for `capstan trace` and "
+     "`capstan journal dump`. settled: no longer. age, bytes, count: the newest, as much as the "
+     "option below says, and up to a segment more; the oldest of it goes when the disk is low. "
+     "forever: all of it; a full disk refuses sends."},
+    {"retention", "age_seconds", "seconds", Reload::kAtRestart,
+     NumberOption{0, 0, 3'153'600'000, CAPSTAN_FIELD(retention.age_seconds)},
+     "With kind = 'age': since it was accepted. A week is 604_800."},
+    {"retention", "bytes", kBytesUnit, Reload::kAtRestart,
+     NumberOption{0, 0, 1'024 * kTiB, CAPSTAN_FIELD(retention.bytes)},
+     "With kind = 'bytes': of all mail of the hub, waiting mail included."},
+    {"retention", "count", "envelopes", Reload::kAtRestart,
+     NumberOption{0, 0, 1'000'000'000'000, CAPSTAN_FIELD(retention.count)},
+     "With kind = 'count': of all mail of the hub, waiting mail included."},
 
     {"send", "window_envelopes", "envelopes", Reload::kAtRestart,
      NumberOption{16'384, 64, 16'384, CAPSTAN_FIELD(send.window_envelopes)},

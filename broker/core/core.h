@@ -263,10 +263,18 @@ struct Pin {
 /// Looks for what is needed in segments that may be dropped, over several turns.
 struct Census {
   NeededWalk walk;
-  Sequence end;  ///< Of the last of them.
+  Sequence end;            ///< Of the last of them.
+  Sequence retained_from;  ///< From this one on all are within the retention.
   std::map<Sequence, NeededOfSegment> segments;
   Pin pin;                ///< Of the agent at hand.
   std::vector<Pin> pins;  ///< The largest so far.
+};
+
+/// Segments that would be dropped, or be copied, were it not for the retention.
+struct RetainedSegments {
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;     ///< Of the mail that was stored in them.
+  std::uint64_t until_ns = 0;  ///< Wall clock: then the first of them is too old; 0: never.
 };
 
 /// What is needed in one segment on its way to cold/.
@@ -353,6 +361,7 @@ struct Core {
   Sequence checkpointed;
   std::optional<Census> census;
   std::vector<Pin> pins;        ///< As the last census found them, the largest first.
+  RetainedSegments retained;    ///< As the last census found them.
   std::deque<Sequence> sparse;  ///< Segments that are worth a copy.
   std::optional<ColdCopy> cold_copy;
   std::uint64_t copies_resume_ns = 0;  ///< Monotonic: after a copy that failed.

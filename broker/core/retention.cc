@@ -48,6 +48,13 @@ Sequence end_of_droppable(const Core& core) {
   return std::min({core.state.snapshot(), core.checkpointed, core.committed});
 }
 
+/// Nobody can tell an age while the clock is not trusted: then everything is kept.
+Sequence oldest_retained(const Core& core) {
+  const RetentionRule& rule = core.config.retention;
+  if (rule.kind == RetentionKind::kAge && expiry_is_paused(core)) return Sequence{};
+  return retained_from(rule, core.state, core.now.wall_ns);
+}
+
 void begin_census(Core& core) {
   if (core.stopping || core.census) return;
   const Sequence end = end_of_droppable(core);
@@ -60,7 +67,12 @@ void begin_census(Core& core) {
     census.segments[at->first];
     census.end = next->first;
   }
-  if (!census.segments.empty()) core.census = std::move(census);
+  if (census.segments.empty()) {
+    core.retained = {};
+    return;
+  }
+  census.retained_from = oldest_retained(core);
+  core.census = std::move(census);
 }
 
 /// Keeps the largest ones.
@@ -90,7 +102,7 @@ void count(const Core& core, Census& census, const NeededInBlock& needed) {
   census.pin.oldest = std::min(census.pin.oldest, needed.block);
   const auto state = core.state.segments().find(first);
   const bool whole = state != core.state.segments().end() && state->second == SegmentState::kSealed;
-  if (whole) census.pin.segments.insert(first);
+  if (whole && first < census.retained_from) census.pin.segments.insert(first);
 }
 
 bool is_sparse(const Core& core, const NeededOfSegment& needed) {
@@ -100,16 +112,69 @@ bool is_sparse(const Core& core, const NeededOfSegment& needed) {
   return needed.bytes * 100 < core.config.segment_bytes_max * percent;
 }
 
-void judge_segment(Core& core, Sequence first, const NeededOfSegment& needed) {
+enum class Verdict : std::uint8_t { kStays, kIsCopied, kGoes };
+
+/// As if there were no retention.
+Verdict judge_segment(const Core& core, Sequence first, const NeededOfSegment& needed) {
   const auto at = core.state.segments().find(first);
   const bool here = at != core.state.segments().end() && may_be_dropped(at->second);
-  if (!here || (core.cold_copy && core.cold_copy->segment == first)) return;
-  if (needed.records == 0) {
-    add_record(core, SegmentRecord{first, SegmentState::kDropping});
-    core.consequences().drops.push_back({first, false});
-  } else if (at->second == SegmentState::kSealed && is_sparse(core, needed)) {
+  if (!here || (core.cold_copy && core.cold_copy->segment == first)) return Verdict::kStays;
+  if (needed.records == 0) return Verdict::kGoes;
+  const bool sparse = at->second == SegmentState::kSealed && is_sparse(core, needed);
+  return sparse ? Verdict::kIsCopied : Verdict::kStays;
+}
+
+void carry_out(Core& core, Sequence first, Verdict verdict) {
+  if (verdict == Verdict::kIsCopied) {
     core.sparse.push_back(first);
+    return;
   }
+  add_record(core, SegmentRecord{first, SegmentState::kDropping});
+  core.consequences().drops.push_back({first, false});
+}
+
+/// New mail is worth more than what has been heard, unless that was to be kept for ever.
+bool retention_gives_way(const Core& core) {
+  return core.disk && core.disk->state != DiskState::kOk &&
+         core.config.retention.kind != RetentionKind::kForever;
+}
+
+void retain(Core& core, Sequence first) {
+  const SegmentContents contents = core.state.contents_of(first);
+  RetainedSegments& retained = core.retained;
+  ++retained.count;
+  retained.bytes += contents.bytes;
+  // Segments come by age: the first one is the first that is too old.
+  if (retained.until_ns == 0 && contents.envelopes > 0) {
+    retained.until_ns = retained_until_ns(core.config.retention, contents);
+  }
+}
+
+/// While the disk is low the oldest retained segment gives way in each census, and no second one:
+/// it may be room enough.
+void judge_segments(Core& core, const Census& census) {
+  core.sparse.clear();
+  core.retained = {};
+  bool gives_way = retention_gives_way(core);
+  for (const auto& [first, needed] : census.segments) {
+    const Verdict verdict = judge_segment(core, first, needed);
+    if (verdict == Verdict::kStays) continue;
+    if (first >= census.retained_from) {
+      if (!std::exchange(gives_way, false)) {
+        retain(core, first);
+        continue;
+      }
+      core.audit("retention_gives_way", "segment=" + std::to_string(first.value) +
+                                            " free_bytes=" + std::to_string(core.disk->free_bytes));
+    }
+    carry_out(core, first, verdict);
+  }
+}
+
+/// What was retained for an age is too old now, and no checkpoint may come for long.
+bool retention_is_over(const Core& core) {
+  const std::uint64_t until_ns = core.retained.until_ns;
+  return until_ns != 0 && core.now.wall_ns >= until_ns && !expiry_is_paused(core);
 }
 
 bool checkpoint_is_due(const Core& core) {
@@ -163,6 +228,7 @@ void take_checkpoint_done(Core& core, const CheckpointDone& done) {
 
 void take_census(Core& core) {
   if (core.stopping) core.census.reset();
+  if (retention_is_over(core)) begin_census(core);
   if (!core.census) return;
   Census& census = *core.census;
   const bool over =
@@ -171,8 +237,7 @@ void take_census(Core& core) {
   if (!over) return;
   close_pin(census);
   core.pins = std::move(census.pins);
-  core.sparse.clear();
-  for (const auto& [first, needed] : census.segments) judge_segment(core, first, needed);
+  judge_segments(core, census);
   core.census.reset();
 }
 
@@ -209,6 +274,7 @@ void take_disk_space(Core& core, const DiskSpace& disk) {
   if (disk.state == before) return;
   core.audit("disk", "state=" + std::string(disk_state_text(disk.state)) +
                          " free_bytes=" + std::to_string(disk.free_bytes));
+  if (disk.state != DiskState::kOk) begin_census(core);
 }
 
 }  // namespace capstan

@@ -1,6 +1,7 @@
 #include "capstan/core/state.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "capstan/base/check.h"
 #include "capstan/base/clock.h"
@@ -169,6 +170,7 @@ void State::apply_envelope(Mailbox& mailbox, const EnvelopeRecord& record,
   if (!stored.idempotency_key.empty()) {
     idempotency_keys_.note(stored.sender, stored.idempotency_key, stored.id);
   }
+  note_stored(record, stored.id);
 }
 
 Status State::apply_settled(const SettledRecord& record) {
@@ -227,14 +229,37 @@ void State::apply_agent(const AgentRecord& record) {
 }
 
 void State::apply_segment(const SegmentRecord& record) {
+  mark_filled();
   if (record.state == SegmentState::kDropped) {
     segments_.erase(record.first);
+    contents_.erase(record.first);
     dirty_segments_.erase(record.first);
     deleted_keys_.push_back(segment_key(record.first));
   } else {
     segments_[record.first] = record.state;
+    contents_.try_emplace(record.first);
     dirty_segments_.insert(record.first);
   }
+}
+
+/// The newest segment is the open one: records that follow its own stand in it.
+void State::note_stored(const EnvelopeRecord& record, const EnvelopeId& id) {
+  if (contents_.empty()) return;
+  SegmentContents& contents = std::prev(contents_.end())->second;
+  ++contents.envelopes;
+  contents.bytes += kEnvelopeRecordHeaderBytes + record.recipients.size() + record.envelope.size();
+  contents.newest_ns = std::max(contents.newest_ns, id.clock_ns());
+  filled_ = true;
+}
+
+void State::mark_filled() {
+  if (filled_ && !contents_.empty()) dirty_segments_.insert(std::prev(contents_.end())->first);
+  filled_ = false;
+}
+
+SegmentContents State::contents_of(Sequence segment) const {
+  const auto at = contents_.find(segment);
+  return at == contents_.end() ? SegmentContents{} : at->second;
 }
 
 Status State::apply_retry(const RetryRecord& record) {
@@ -386,17 +411,6 @@ const DeadLetter& State::dead_letter(AgentId agent, Sequence record) const {
   return *std::lower_bound(
       letters.begin(), letters.end(), record,
       [](const DeadLetter& letter, Sequence sequence) { return letter.record < sequence; });
-}
-
-Sequence State::lowest_unsettled(Sequence otherwise) const {
-  Sequence lowest = otherwise;
-  for (const auto& entry : dead_) lowest = std::min(lowest, entry.second.front().block);
-  for (const auto& [channel, mailbox] : mailboxes_) {
-    for (const MailRuns& lane : mailbox.lanes) {
-      if (!lane.empty()) lowest = std::min(lowest, lane.front().block);
-    }
-  }
-  return lowest;
 }
 
 }  // namespace capstan

@@ -8,7 +8,7 @@
 //   'T' channel id, position → a failed delivery that will be tried again
 //   'D' agent id, sequence  → a dead letter
 //   'K' agent id, serial    → a group of idempotency keys
-//   'S' first sequence      → segment state
+//   'S' first sequence      → segment state, and how much mail was stored in it
 //   'G' first sequence      → last sequence of a gap
 #include <algorithm>
 
@@ -160,6 +160,14 @@ std::string gap_value(const Gap& gap) {
   return text(value);
 }
 
+SegmentContents take_contents(Cursor& in) {
+  SegmentContents contents;
+  contents.envelopes = in.u64_le();
+  contents.bytes = in.u64_le();
+  contents.newest_ns = in.u64_le();
+  return contents;
+}
+
 std::optional<Producer> read_producer(Cursor& in) {
   PositionSet settled = take_positions(in);
   const Sequence last_used{in.u64_le()};
@@ -207,6 +215,16 @@ std::string State::segment_key(Sequence first) {
   std::string key(1, 'S');
   append_key_number(key, first.value);
   return key;
+}
+
+std::string State::segment_value(Sequence first) const {
+  const SegmentContents& contents = contents_.at(first);
+  ByteBuffer value;
+  value.push_back(static_cast<std::uint8_t>(segments_.at(first)));
+  append_u64_le(value, contents.envelopes);
+  append_u64_le(value, contents.bytes);
+  append_u64_le(value, contents.newest_ns);
+  return text(value);
 }
 
 std::string State::gap_key(Sequence first) {
@@ -259,8 +277,10 @@ Status State::load_row(Bytes key, Bytes value) {
   if (kind == 'S') {
     const Sequence first{name.u64_be()};
     const auto state = static_cast<SegmentState>(in.u8());
+    const SegmentContents contents = take_contents(in);
     if (!name.ok() || !name.at_end() || !in.ok() || !in.at_end()) return damaged;
     segments_[first] = state;
+    contents_[first] = contents;
     return {};
   }
   if (kind == 'G') {
@@ -347,7 +367,7 @@ Status State::load_row(Bytes key, Bytes value) {
 
 bool State::dirty() const {
   return idempotency_keys_.dirty() || !dirty_retries_.empty() || !dirty_dead_.empty() ||
-         !dirty_segments_.empty() || dirty_gaps_ || !dirty_agents_.empty() ||
+         !dirty_segments_.empty() || filled_ || dirty_gaps_ || !dirty_agents_.empty() ||
          !dirty_retired_.empty() || !dirty_mailboxes_.empty() || !dirty_producers_.empty() ||
          !deleted_keys_.empty();
 }
@@ -413,9 +433,9 @@ Checkpoint State::take_dirty_rows() {
     // One that was forgotten and came back: its row must not go with the deletes.
     if (!checkpoint.deletes.empty()) std::erase(checkpoint.deletes, checkpoint.puts.back().key);
   }
+  mark_filled();
   for (const Sequence& first : dirty_segments_) {
-    checkpoint.puts.push_back(
-        {segment_key(first), std::string(1, static_cast<char>(segments_.at(first)))});
+    checkpoint.puts.push_back({segment_key(first), segment_value(first)});
   }
   if (dirty_gaps_) {
     for (const Gap& gap : gaps_) checkpoint.puts.push_back({gap_key(gap.first), gap_value(gap)});
@@ -458,8 +478,8 @@ void State::for_each_row(const RowSink& take) const {
       });
     }
   }
-  for (const auto& [first, state] : segments_) {
-    take({segment_key(first), std::string(1, static_cast<char>(state))});
+  for (const auto& segment : segments_) {
+    take({segment_key(segment.first), segment_value(segment.first)});
   }
   for (const ChannelId& channel : channels) {
     for (const auto& [position, retry] : mailboxes_.at(channel).retries) {

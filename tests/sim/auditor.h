@@ -1,6 +1,7 @@
 // Holds the hub to its promises (README.md), knowing what every client did and what is on disk.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -77,6 +78,10 @@ class Auditor {
   void hub_state(const State& state);
   /// The hub says that it has no room for a notice of so many envelopes.
   void notice_dropped(const std::string& detail);
+  /// It reads this from the wall clock.
+  void hub_clock(std::uint64_t wall_ns) { wall_ns_max_ = std::max(wall_ns_max_, wall_ns); }
+  /// Mail that has to be on disk whatever has become of it, the newest first.
+  [[nodiscard]] std::vector<EnvelopeId> retained() const;
 
   /// After healing: everything accepted has been delivered and settled.
   void finish();
@@ -125,6 +130,8 @@ class Auditor {
                              const EnvelopeId& id);
   void take_blocks(std::span<const SharedBlock> blocks);
   [[nodiscard]] bool may_be_passed(const Stored& mail) const;
+  [[nodiscard]] bool is_retained(const KeptMail& mail, std::uint64_t later,
+                                 std::uint64_t later_bytes) const;
   void check_order(std::size_t agent, Box& box, std::uint64_t position);
   void check_settled(const ChannelId& channel, const Stored& stored, const std::string& name);
   void check_fresh(const ChannelId& channel, Position position);
@@ -156,6 +163,7 @@ class Auditor {
   EnvelopeId told_id_;                 // The latest that anybody has heard of.
   bool power_was_cut_ = false;         // Since the last start.
   std::uint64_t notices_dropped_ = 0;  ///< Deaths that this boot could not tell of.
+  std::uint64_t wall_ns_max_ = 0;    // Latest that the hub has read.
 };
 
 }  // namespace capstan::sim

@@ -69,6 +69,7 @@ constexpr std::array kEntries{
     Entry{Count::kSegmentDrops, "segments dropped"},
     Entry{Count::kColdBlocks, "blocks copied to cold/"},
     Entry{Count::kColdSegments, "segments replaced by their copy"},
+    Entry{Count::kRetained, "settled envelopes read again within their retention"},
     Entry{Count::kCheckpoints, "checkpoints"},
     Entry{Count::kBlocksRead, "blocks read from disk"},
     Entry{Count::kRecoveries, "recoveries"},

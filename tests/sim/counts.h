@@ -68,6 +68,7 @@ enum class Count : std::uint8_t {
   kSegmentDrops,
   kColdBlocks,
   kColdSegments,
+  kRetained,
   kCheckpoints,
   kBlocksRead,
   kRecoveries,

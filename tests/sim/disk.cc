@@ -1,7 +1,10 @@
 #include "disk.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
+
+#include "capstan/codec/envelope.h"
 
 namespace capstan::sim {
 
@@ -10,6 +13,8 @@ namespace {
 constexpr const char* kRoot = "/data";
 /// So long a disk may hang before the power goes.
 constexpr std::uint64_t kStallNsMax = 200 * kNsPerMs;
+/// Of the mail that is retained.
+constexpr std::size_t kRetainedReadsMax = 32;
 
 /// What broker/recovery.cc does with a start, and the blocks beside it.
 class Rehearsal final : public RecoverySink {
@@ -292,6 +297,34 @@ void Disk::drop(const DropSegment& drop) {
     }
     return SegmentDropped{first, error_of(dropped), cold};
   });
+}
+
+void Disk::check_retained() {
+  // With rot it may be in a damaged block, and a bad disk reads nothing.
+  if (common_.plan.rots || bad()) return;
+  const std::vector<EnvelopeId> ids = common_.auditor.retained();
+  const std::size_t step = ids.size() / kRetainedReadsMax + 1;
+  // The oldest one is the first to be missing.
+  for (std::size_t i = ids.size(); i > 0; i -= std::min(i, step)) check_retained(ids[i - 1]);
+}
+
+void Disk::check_retained(const EnvelopeId& id) {
+  const std::array sequences{id.sequence()};
+  const auto blocks = store_->read(sequences);
+  if (!blocks) {
+    return common_.auditor.violated("envelope " + id.hex() +
+                                    " is within the retention: " + blocks.error().text());
+  }
+  RecordReader reader(*blocks->front());
+  auto record = reader.next();
+  while (record && record->sequence < id.sequence()) record = reader.next();
+  const auto stored = record ? decode_envelope_record(*record) : std::nullopt;
+  if (!stored || stamped_id(stored->envelope) != id) {
+    return common_.auditor.violated("envelope " + id.hex() +
+                                    " is within the retention, and was left out");
+  }
+  const Stored* known = common_.auditor.ledger().find(id);
+  common_.counts.add(Count::kRetained, known != nullptr && known->settled ? 1 : 0);
 }
 
 void Disk::kill() {

@@ -65,6 +65,9 @@ class Disk {
   /// The disk is bad, or was at some time in this life of the process.
   [[nodiscard]] bool bad() const { return bad_ || was_bad_; }
 
+  /// Between start() and kill(): reads some of the mail that has to be there, settled or not.
+  void check_retained();
+
   /// A stored block turns bad, sometimes; at any time, in the worlds where this happens.
   void rot();
   /// The checkpoint is gone: the next start has to find a snapshot.
@@ -87,6 +90,7 @@ class Disk {
   [[nodiscard]] std::optional<Event> write(const Commit& commit);
   [[nodiscard]] Status write_to_store(const Commit& commit, bool& handed_over);
   [[nodiscard]] bool tear(bool written, bool handed_over);
+  void check_retained(const EnvelopeId& id);
   void check_failed_read(const ReadDone& done, const std::vector<Sequence>& bases);
   [[nodiscard]] std::uint64_t delay();
 

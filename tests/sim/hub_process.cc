@@ -161,6 +161,7 @@ void HubProcess::turn() {
     common_.trace.note("event", {event.index()}, frames == nullptr ? Bytes{} : frames->body);
   }
   Effects effects;
+  common_.auditor.hub_clock(common_.schedule.now().wall_ns);
   hub_->handle(common_.schedule.now(), events, effects);
   carry_out(effects);
   if (up()) common_.auditor.hub_state(hub_->state());
@@ -272,6 +273,7 @@ void HubProcess::take(Stop& stop) {
         live.begin(), live.end(), rows.begin(), rows.end(),
         [](const StateRow& a, const StateRow& b) { return a.key == b.key && a.value == b.value; });
     if (!same) common_.auditor.violated("a start makes another state than the live one was");
+    disk_.check_retained();
   }
   disk_.kill();
   then();

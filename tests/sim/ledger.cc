@@ -130,6 +130,7 @@ std::string Ledger::take_envelope(const RecordView& record) {
   const std::pair place{view->channel_id(), stored->position};
   by_sequence_.emplace(record.sequence.value, place);
   fresh_.push_back(place);
+  stored_.push_back({id, kRecordHeaderBytes + record.payload.size()});
   if (mail.from_hub) {
     if (stored->epoch != 0) return "a notice has a number";
     if (view->event_type() == "capstan.delivery.dead") return take_death_notice(*view);

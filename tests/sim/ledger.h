@@ -35,6 +35,12 @@ struct Stored {
   bool lost = false;          ///< Settled by a gap, or a position that a gap used up.
 };
 
+/// What the retention of settled mail counts.
+struct KeptMail {
+  EnvelopeId id;
+  std::uint64_t bytes = 0;  ///< Of its record.
+};
+
 struct Box {
   std::string owner;         ///< Name of the agent.
   bool retired = false;      ///< It was removed: its mail becomes dead letters.
@@ -89,6 +95,8 @@ class Ledger {
   [[nodiscard]] const Series* find_series(const ProducerId& producer) const;
   /// The stored envelope with this id; null when there is none.
   [[nodiscard]] const Stored* find(const EnvelopeId& id) const;
+  /// All mail that was ever stored, the oldest first.
+  [[nodiscard]] const std::vector<KeptMail>& stored() const { return stored_; }
   /// Dead letters that are kept, by the sequences of their copies.
   [[nodiscard]] const std::map<AgentId, std::set<Sequence>>& letters() const { return letters_; }
   /// Deliveries that the WAL calls failed.
@@ -141,6 +149,7 @@ class Ledger {
   std::uint64_t failures_ = 0;
   std::unordered_map<std::uint64_t, std::pair<ChannelId, Position>> by_sequence_;
   std::vector<std::pair<ChannelId, Position>> fresh_;
+  std::vector<KeptMail> stored_;
 };
 
 }  // namespace capstan::sim

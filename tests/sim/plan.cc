@@ -58,6 +58,22 @@ void add_written(Plan& plan, Random& random) {
   }
 }
 
+/// In four of seven worlds, each kind in one of them.
+RetentionRule make_retention(Random& random, std::uint64_t seed) {
+  switch (seed % 7) {
+    case 1:
+      return {RetentionKind::kAge, by_size(random, 1, 64)};
+    case 2:
+      return {RetentionKind::kBytes, by_size(random, 16 * 1024, 1024 * 1024)};
+    case 3:
+      return {RetentionKind::kCount, by_size(random, 16, 1024)};
+    case 4:
+      return {RetentionKind::kForever, 0};
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie) {
@@ -104,6 +120,7 @@ Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie) {
   // Segments here hold little, and most of them something that waits.
   plan.hub.cold_percent = seed % 3 == 0 ? 90 : 40;
   plan.fills = seed % 4 == 3;
+  plan.hub.retention = make_retention(random, seed);
   return plan;
 }
 

@@ -36,11 +36,14 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-/// A file with this one option.
+/// A file with this one option, and the one that says that it counts.
 std::string file_with(const Option& option, std::string_view value) {
   std::string text;
   text.append("[").append(option.section).append("]\n");
   text.append(option.name).append(" = ").append(value).append("\n");
+  if (option.section == "retention" && option.name != "kind") {
+    text.append("kind = '").append(option.name.substr(0, option.name.find('_'))).append("'\n");
+  }
   return text;
 }
 
@@ -172,6 +175,25 @@ TEST(Config, OptionsThatContradictEachOtherAreRefused) {
   EXPECT_EQ(problems_of("[send]\ncommit_budget_bytes = '4 MiB'\n"), "");
 }
 
+TEST(Config, ARetentionNeedsItsNumberAndANumberItsRetention) {
+  EXPECT_EQ(problems_of("[retention]\nkind = 'age'\n"),
+            "capstan.toml:2:8: kind = 'age' needs 'age_seconds' in [retention], at least 1");
+  EXPECT_EQ(problems_of("[retention]\nkind = 'count'\ncount = 0\n"),
+            "capstan.toml:2:8: kind = 'count' needs 'count' in [retention], at least 1");
+  EXPECT_EQ(problems_of("[retention]\nbytes = '1 GiB'\n"),
+            "capstan.toml:2:9: 'bytes' counts with kind = 'bytes' alone, and kind is 'settled'");
+  EXPECT_EQ(problems_of("[retention]\nkind = 'weekly'\nage_seconds = 604_800\n"),
+            "capstan.toml:2:8: 'kind' must be one of settled, age, bytes, count, forever");
+  EXPECT_EQ(problems_of("[retention]\nkind = 'age'\nage_seconds = -1\n"),
+            "capstan.toml:3:15: 'age_seconds' must be 0 to 3_153_600_000 seconds");
+  for (const std::string_view complete :
+       {"kind = 'settled'\n", "kind = 'age'\nage_seconds = 604_800\n",
+        "kind = 'bytes'\nbytes = '64 GiB'\n", "kind = 'count'\ncount = 1\n",
+        "kind = 'forever'\n"}) {
+    EXPECT_EQ(problems_of("[retention]\n" + std::string(complete)), "") << complete;
+  }
+}
+
 TEST(Config, AnEmptyFileIsTheDefault) {
   const auto config = parse_config("", kFile);
   ASSERT_TRUE(config.ok());
@@ -192,6 +214,7 @@ TEST(Config, TheDefaultsAreThoseOfTheDesign) {
   EXPECT_EQ(config.delivery.inbox_bytes_max, 8'589'934'592U);
   EXPECT_EQ(config.delivery.max_deliver, 16U);
   EXPECT_EQ(config.delivery.ack_wait_ms, 0U);
+  EXPECT_EQ(config.retention.kind, "settled");
   EXPECT_EQ(config.send.window_envelopes, 16'384U);
   EXPECT_EQ(config.send.window_bytes, 4'194'304U);
   EXPECT_EQ(config.send.commit_budget_bytes, 67'108'864U);

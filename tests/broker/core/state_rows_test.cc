@@ -170,8 +170,9 @@ TEST(StateRows, RowsOfAnUnknownShapeAreDamage) {
                  {"P" + id + number, "short"},
                  {"P" + id, std::string(24, '\0')},
                  {"S" + number, ""},
-                 {"S" + number.substr(1), std::string(1, '\0')},
-                 {"S" + number + "x", std::string(1, '\0')},
+                 {"S" + number.substr(1), std::string(25, '\0')},
+                 {"S" + number + "x", std::string(25, '\0')},
+                 {"S" + number, std::string(26, '\0')},
                  {"G" + number, "short"},
                  {"G", std::string(8, '\0')}};
   for (const auto& [key, value] : bad) {

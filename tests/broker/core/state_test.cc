@@ -174,20 +174,6 @@ TEST(State, RecordsThatAreAppliedAlreadyAreNotAppliedAgain) {
   EXPECT_EQ(fold.state.applied(), Sequence{3});
 }
 
-TEST(State, TheLowestUnsettledSequenceIsThatOfTheOldestMailOfAnybody) {
-  Fold fold;
-  fold.agent(2, "bob");
-  fold.agent(3, "carol");
-  EXPECT_EQ(fold.state.lowest_unsettled(Sequence{99}), Sequence{99});
-  const Sequence first = fold.mail(2, 1);
-  const Sequence second = fold.mail(3, 1);
-  EXPECT_EQ(fold.state.lowest_unsettled(Sequence{99}), first);
-  fold.settle(2, {positions(1, 1)});
-  EXPECT_EQ(fold.state.lowest_unsettled(Sequence{99}), second);
-  fold.settle(3, {positions(1, 1)});
-  EXPECT_EQ(fold.state.lowest_unsettled(Sequence{99}), Sequence{99});
-}
-
 TEST(State, NumbersOfAProducerAreSettledByMailAndBySkips) {
   Fold fold;
   fold.agent(2, "bob");
@@ -236,6 +222,25 @@ TEST(State, SegmentsAreKnownUntilTheyAreDropped) {
   EXPECT_EQ(fold.state.segments().size(), 2U);
   fold.record(SegmentRecord{Sequence{1}, SegmentState::kDropped});
   EXPECT_EQ(fold.state.segments(), (Segments{{Sequence{50}, SegmentState::kOpen}}));
+}
+
+TEST(State, MailIsCountedWithTheSegmentThatItStandsIn) {
+  Fold fold;
+  fold.agent(2, "bob");
+  fold.record(SegmentRecord{Sequence{1}, SegmentState::kOpen});
+  fold.mail(2, 1);
+  fold.mail(2, 2);
+  const SegmentContents first = fold.state.contents_of(Sequence{1});
+  EXPECT_EQ(first.envelopes, 2U);
+  EXPECT_EQ(first.bytes, 2 * (kEnvelopeRecordHeaderBytes + fold.envelope.size()));
+  fold.record(SegmentRecord{Sequence{1}, SegmentState::kSealed});
+  fold.record(SegmentRecord{Sequence{50}, SegmentState::kOpen});
+  fold.mail(2, 3);
+  fold.settle(2, {positions(1, 3)});
+  EXPECT_EQ(fold.state.contents_of(Sequence{1}), first) << "whatever has become of it";
+  EXPECT_EQ(fold.state.contents_of(Sequence{50}).envelopes, 1U);
+  fold.record(SegmentRecord{Sequence{1}, SegmentState::kDropped});
+  EXPECT_EQ(fold.state.contents_of(Sequence{1}), SegmentContents{});
 }
 
 // ---- Gaps ----

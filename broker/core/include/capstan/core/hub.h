@@ -10,6 +10,7 @@
 #include "capstan/base/clock.h"
 #include "capstan/core/effect.h"
 #include "capstan/core/event.h"
+#include "capstan/core/retention_rule.h"
 #include "capstan/core/state.h"
 
 namespace capstan {
@@ -36,6 +37,7 @@ struct HubConfig {
   /// A segment of which less than this is needed is copied to cold/, and dropped.
   std::uint64_t cold_percent = 10;
   std::uint64_t cold_percent_low_disk = 50;  ///< The same while the disk is low or full.
+  RetentionRule retention;                   ///< Of settled mail.
 };
 
 /// What recovery found out beside the state.

@@ -96,6 +96,14 @@ struct StoredEnvelope {
 [[nodiscard]] std::uint32_t expiry_of(std::uint64_t created_at_ns,
                                       std::optional<std::uint32_t> ttl_seconds);
 
+/// The mail that was stored in one segment, whatever has become of it.
+struct SegmentContents {
+  std::uint64_t envelopes = 0;
+  std::uint64_t bytes = 0;      ///< Of their records.
+  std::uint64_t newest_ns = 0;  ///< The clock in the newest one's id.
+  bool operator==(const SegmentContents&) const = default;
+};
+
 class State {
  public:
   State() = default;
@@ -143,13 +151,11 @@ class State {
   [[nodiscard]] const std::map<AgentId, std::deque<DeadLetter>>& dead() const { return dead_; }
   [[nodiscard]] const IdempotencyKeys& idempotency_keys() const { return idempotency_keys_; }
   [[nodiscard]] const std::map<Sequence, SegmentState>& segments() const { return segments_; }
+  /// Nothing for one that is not on the list.
+  [[nodiscard]] SegmentContents contents_of(Sequence segment) const;
   [[nodiscard]] const std::set<Gap>& gaps() const { return gaps_; }
   /// It stands in one of them: nothing there is needed, nor to be read again.
   [[nodiscard]] bool is_lost(Sequence sequence) const;
-
-  /// Lowest sequence that an unsettled envelope or a dead letter may have; `otherwise` when
-  /// there is none.
-  [[nodiscard]] Sequence lowest_unsettled(Sequence otherwise) const;
 
   /// Sequence of the last record applied.
   [[nodiscard]] Sequence applied() const { return applied_; }
@@ -183,6 +189,8 @@ class State {
   void apply_agent(const AgentRecord& record);
   void put_agent(const AgentRecord& record);
   void apply_segment(const SegmentRecord& record);
+  void note_stored(const EnvelopeRecord& record, const EnvelopeId& id);
+  void mark_filled();
   void apply_gap(const Gap& gap);
   [[nodiscard]] Status apply_retry(const RetryRecord& record);
   [[nodiscard]] bool apply_dead(const DeadRecord& record, Sequence sequence, Sequence block);
@@ -209,6 +217,7 @@ class State {
   [[nodiscard]] static std::string retry_key(ChannelId channel, Position position);
   [[nodiscard]] static std::string dead_key(AgentId agent, Sequence record);
   [[nodiscard]] static std::string segment_key(Sequence first);
+  [[nodiscard]] std::string segment_value(Sequence first) const;
   [[nodiscard]] static std::string gap_key(Sequence first);
   [[nodiscard]] static std::string producer_key(const ProducerId& id);
 
@@ -222,6 +231,7 @@ class State {
   IdempotencyKeys idempotency_keys_;
   std::map<AgentId, std::deque<DeadLetter>> dead_;
   std::map<Sequence, SegmentState> segments_;
+  std::map<Sequence, SegmentContents> contents_;  // Of the same segments.
   std::set<Gap> gaps_;
   Sequence applied_;
   Sequence snapshot_;
@@ -240,6 +250,7 @@ class State {
   Producer* last_producer_ = nullptr;
   ChannelId last_dirty_mailbox_;
   std::set<Sequence> dirty_segments_;
+  bool filled_ = false;  // The newest segment has mail that its row does not know of.
   bool dirty_gaps_ = false;
   std::vector<std::string> deleted_keys_;
 };
