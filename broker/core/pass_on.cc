@@ -12,8 +12,6 @@ namespace capstan {
 
 namespace {
 
-/// No stored envelope has this shard in its id: their sequences are another series.
-constexpr std::uint16_t kPassedOnShard = 0xffff;
 /// So many numbers are settled before they are put on record, in one record when nothing else was
 /// sent between them.
 constexpr std::uint64_t kUnsavedNumbersMax = kSendWindowEnvelopesMax;

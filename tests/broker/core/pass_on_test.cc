@@ -260,7 +260,7 @@ TEST_F(PassOn, IdsGrowAlsoAfterACrashAndAreNoStoredOnes) {
   const auto before = bob.take<Notified>();
   ASSERT_EQ(before.size(), 2U);
   EXPECT_LT(before[0].envelope.envelope_id, before[1].envelope.envelope_id);
-  EXPECT_EQ(before[0].envelope.envelope_id.bytes[8], 0xff);
+  EXPECT_EQ(before[0].envelope.envelope_id.shard(), 0xffff);
   world.commit();
   world.now.wall_ns -= 50'000 * kNsPerMs;  // The clock was set back while the hub was down.
   world.restart();
@@ -270,6 +270,18 @@ TEST_F(PassOn, IdsGrowAlsoAfterACrashAndAreNoStoredOnes) {
   world.attach(again, "alice", posting(8));
   world.send(again, 1, "bob", "after");
   EXPECT_LT(before[1].envelope.envelope_id, back.take_one<Notified>().envelope.envelope_id);
+}
+
+TEST_F(PassOn, TraceKnowsNoSuchEnvelope) {
+  Peer& bob = receiver();
+  send(1);
+  const EnvelopeId id = bob.take_one<Notified>().envelope.envelope_id;
+  Peer& admin = world.connect("operator", {}, AgentRole::kAdmin);
+  const ParamMap params =
+      ParamMap().set("envelope_id", ByteBuffer(id.bytes.begin(), id.bytes.end()));
+  const Response answer = world.request(admin, "trace", params);
+  EXPECT_EQ(answer.code, ErrorCode::kNotFound);
+  EXPECT_NE(answer.message.find("was not stored"), std::string::npos);
 }
 
 // ---- What the hub itself has to say ----
