@@ -34,7 +34,7 @@ struct Inbox;
 /// More failed deliveries than this, and an inbox delivers nothing but them.
 inline constexpr std::size_t kRetriesPerInboxMax = 16'384;
 
-/// In the id of mail that is not stored: its sequence is no record's, and no stored envelope has it.
+/// In the id of mail that is not stored: its sequence is no record's. No stored envelope has it.
 inline constexpr std::uint16_t kPassedOnShard = 0xffff;
 
 /// What a connection may have unacknowledged over all of its sessions.

@@ -27,7 +27,7 @@ struct SessionOptions {
   AttachMode mode = AttachMode::kPost;
   RefusalPolicy refusal = RefusalPolicy::kSkip;
   /// A full inbox, a full disk of the hub, or an absent receiver whose mailbox stores nothing: true
-  /// repeats until there is room, false reports inbox_full, disk_full or not_delivered as a refusal.
+  /// repeats until it goes, false reports inbox_full, disk_full or not_delivered as a refusal.
   bool wait_when_full = true;
   std::uint64_t credit_envelopes = 4096;         ///< Delivered and not yet acknowledged, at most.
   std::uint64_t credit_bytes = 8 * 1024 * 1024;  ///< The same in bytes.
