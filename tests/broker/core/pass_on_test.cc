@@ -105,6 +105,7 @@ TEST_F(PassOn, BeyondTheReceiversCreditItIsNotDelivered) {
   Peer& bob = receiver(one_at_a_time);
   send(1);
   send(2);
+  world.commit();
   EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kNotDelivered});
   world.say(bob, Receipt{1, ReceiptKind::kCredit, 0, {}, 2});
   send(2);
@@ -117,6 +118,7 @@ TEST_F(PassOn, AReceiptFreesCreditAndSettlesNothing) {
   Peer& bob = receiver(little);
   send(1);
   send(2);
+  world.commit();
   EXPECT_EQ(alice.take_errors(), Errors{ErrorCode::kNotDelivered});
   world.ack(bob, bob.take_one<Notified>().envelope.envelope_id);
   send(2);
