@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "capstan/security/key_file.h"
 #include "capstan/security/layout.h"
@@ -22,28 +23,30 @@ Result<std::unique_ptr<HubProcess>> HubProcess::start(const RunSpec& spec,
   auto folder = RunFolder::make(spec.dir);
   if (!folder) return folder.error();
   std::unique_ptr<HubProcess> hub(new HubProcess(std::move(folder).value()));
-  if (Status filled = hub->fill_folder(spec.curve, crowd); !filled) return filled.error();
+  if (Status filled = hub->fill_folder(spec, crowd); !filled) return filled.error();
   if (Status launched = hub->launch(); !launched) return launched.error();
   return hub;
 }
 
-Status HubProcess::fill_folder(bool curve, const std::vector<KeyOfAgents>& crowd) {
+Status HubProcess::fill_folder(const RunSpec& spec, const std::vector<KeyOfAgents>& crowd) {
   auto endpoint = init_directory(dir(), "tcp://127.0.0.1:0");
   if (!endpoint) return endpoint.error();
   endpoint_ = std::move(endpoint).value();
   const Layout layout{dir()};
-  for (const char* name : {kSenderName, kReceiverName})
-    if (auto added = add_agent(layout, name, {}, {}, AdmissionFile::kWrite); !added)
+  const std::pair<const char*, std::string> ends[] = {{kSenderName, {}},
+                                                      {kReceiverName, spec.durability}};
+  for (const auto& [name, durability] : ends)
+    if (auto added = add_agent(layout, name, {}, durability, AdmissionFile::kWrite); !added)
       return added.error();
   for (const KeyOfAgents& key : crowd)
     if (auto added = add_agent(layout, key.name, key.agents, {}, AdmissionFile::kWrite); !added)
       return added.error();
   auto hub_key = load_public_key_file(layout.hub_public_key());
   if (!hub_key) return hub_key.error();
-  hub_public_key_ = curve ? hub_key->z85() : std::string();
+  hub_public_key_ = spec.curve ? hub_key->z85() : std::string();
   std::ofstream config(config_path());
   config << "[listen]\nendpoint = \"" << endpoint_
-         << "\"\n\n[security]\ncurve = " << (curve ? "true" : "false") << "\n";
+         << "\"\n\n[security]\ncurve = " << (spec.curve ? "true" : "false") << "\n";
   config.close();
   if (!config) return {ErrorCode::kIo, "write " + config_path()};
   return {};

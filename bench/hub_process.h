@@ -20,7 +20,8 @@ inline constexpr const char* kReceiverName = "bob";
 class HubProcess {
  public:
   /// Makes what `capstan init` and `capstan agent add` make, in a folder under `spec.dir`, with all
-  /// options at their default but for `security.curve`. Returns before the hub listens: clients try
+  /// options at their default but for `security.curve`, and the receiver's mailbox as durable as
+  /// `spec` says. Returns before the hub listens: clients try
   /// until it does.
   /// Beside sender and receiver, the agents of `crowd` are admitted.
   static Result<std::unique_ptr<HubProcess>> start(const RunSpec& spec,
@@ -45,7 +46,7 @@ class HubProcess {
 
  private:
   explicit HubProcess(std::unique_ptr<RunFolder> folder) : folder_(std::move(folder)) {}
-  Status fill_folder(bool curve, const std::vector<KeyOfAgents>& crowd);
+  Status fill_folder(const RunSpec& spec, const std::vector<KeyOfAgents>& crowd);
   Status launch();
   [[nodiscard]] std::string log_path() const { return dir() + "/capstand.log"; }
   [[nodiscard]] std::string config_path() const { return dir() + "/bench.toml"; }

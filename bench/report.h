@@ -14,7 +14,7 @@ namespace capstan::bench {
 struct Row {
   std::string system;      ///< capstan, floor, raw_zmq or raw_leveldb.
   std::string workload;    ///< one_to_one, backlog, idle_agents, restart or pinned.
-  std::string durability;  ///< synced, or none where nothing is stored.
+  std::string durability;  ///< Of the mailbox; none: there is none.
   bool curve = false;
   std::uint64_t payload_bytes = 0;
   std::optional<double> envelopes_per_second = {};

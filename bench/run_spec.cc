@@ -11,6 +11,7 @@ nlohmann::json RunSpec::to_json() const {
   return {{"dir", dir},
           {"journal", journal},
           {"curve", curve},
+          {"durability", durability},
           {"payload_bytes", payload_bytes},
           {"batch_bytes", batch_bytes},
           {"window", window},
@@ -29,6 +30,7 @@ RunSpec RunSpec::from_json(const nlohmann::json& json) {
   spec.dir = json.at("dir");
   spec.journal = json.at("journal");
   spec.curve = json.at("curve");
+  spec.durability = json.at("durability");
   spec.payload_bytes = json.at("payload_bytes");
   spec.batch_bytes = json.at("batch_bytes");
   spec.window = json.at("window");

@@ -15,6 +15,7 @@ struct RunSpec {
   std::string dir;      ///< A folder of this run alone; empty where no disk is used.
   bool journal = true;  ///< Commit before accepting (floor) or not at all (raw_zmq).
   bool curve = false;
+  std::string durability = "synced";  ///< Of the receiver's mailbox.
   std::uint64_t payload_bytes = 256;  ///< Without any envelope around it.
   std::uint64_t batch_bytes = 65536;  ///< Envelopes of one ZeroMQ message together.
   std::uint64_t window = 16;          ///< Batches sent and not yet accepted.

@@ -22,6 +22,8 @@ namespace {
 // The floor is honest when it comes this close to the slower of what it stands on.
 constexpr double kHonestFloor = 0.7;
 constexpr std::uint64_t kBoundedPayloadBytes = 256;
+/// Of the receiver's mailbox, the first one in every set.
+constexpr std::array<const char*, 3> kDurabilities = {"synced", "written", "memory"};
 
 bool names(const std::vector<std::string>& rows, std::string_view workload) {
   return std::find(rows.begin(), rows.end(), workload) != rows.end();
@@ -32,7 +34,7 @@ Row row_of(const Contestant& contestant, double floor_rate) {
   Row row;
   row.system = contestant.system;
   row.workload = "one_to_one";
-  row.durability = contestant.system == "raw_zmq" ? "none" : "synced";
+  row.durability = contestant.system == "raw_zmq" ? "none" : contestant.spec.durability;
   row.curve = contestant.spec.curve;
   row.payload_bytes = contestant.spec.payload_bytes;
   row.envelopes_per_second = median.envelopes_per_second;
@@ -44,8 +46,9 @@ Row row_of(const Contestant& contestant, double floor_rate) {
   row.fsyncs = median.fsyncs;
   row.cpu_seconds = median.cpu_seconds;
   row.runs = static_cast<int>(contestant.runs.size());
-  const bool has_bound =
-      contestant.system == "capstan" && !row.curve && row.payload_bytes == kBoundedPayloadBytes;
+  const bool has_bound = contestant.system == "capstan" && !row.curve &&
+                         row.durability == kDurabilities.front() &&
+                         row.payload_bytes == kBoundedPayloadBytes;
   if (has_bound) set_lower_bound(row, "ratio_to_floor", *row.ratio_to_floor, kRatioToFloorMin);
   return row;
 }
@@ -104,10 +107,10 @@ class PayloadSuite {
       Contestant floor{"floor", run_floor, spec};
       floor.spec.batch_bytes = settings_.at(curve).batch_bytes;
       floor.spec.window = settings_.at(curve).window;
-      Contestant capstan{"capstan", run_one_to_one, spec};
-      std::vector<Contestant*> both = {&floor};
-      if (wants_hub()) both.push_back(&capstan);
-      if (Status measured = measure(both, floor, std::nullopt); !measured) return measured;
+      std::vector<Contestant> capstan = hubs(spec);
+      std::vector<Contestant*> all = {&floor};
+      for (Contestant& hub : capstan) all.push_back(&hub);
+      if (Status measured = measure(all, floor, std::nullopt); !measured) return measured;
     }
     return {};
   }
@@ -124,9 +127,9 @@ class PayloadSuite {
       if (Status settled = settle(*contestant, whole_grid(), options_.grid_seconds); !settled)
         return settled;
     settings_[curve] = {floor.spec.batch_bytes, floor.spec.window};
-    Contestant capstan{"capstan", run_one_to_one, spec};
+    std::vector<Contestant> capstan = hubs(spec);
     std::vector<Contestant*> all = {&leveldb, &zmq, &floor};
-    if (wants_hub()) all.push_back(&capstan);
+    for (Contestant& hub : capstan) all.push_back(&hub);
     return measure(all, floor, Raw{&zmq, &leveldb});
   }
 
@@ -147,7 +150,19 @@ class PayloadSuite {
     return {};
   }
 
-  [[nodiscard]] bool wants_hub() const { return names(options_.rows, "one_to_one"); }
+  /// The hub, once for each durability that this set has.
+  [[nodiscard]] std::vector<Contestant> hubs(const RunSpec& spec) const {
+    std::vector<Contestant> all;
+    if (!names(options_.rows, "one_to_one")) return all;
+    const bool every = options_.full || (!spec.curve && spec.payload_bytes == kBoundedPayloadBytes);
+    for (const char* durability : kDurabilities) {
+      if (!every && durability != kDurabilities.front()) continue;
+      RunSpec own = spec;
+      own.durability = durability;
+      all.push_back({"capstan", run_one_to_one, own});
+    }
+    return all;
+  }
 
   Status report(const Contestant& contestant, const Contestant& floor,
                 const std::optional<double>& honesty) {

@@ -183,6 +183,7 @@ bool Posting::is_final(const Error& error) const {
       return false;  // about the moment, never about the envelope
     case ErrorCode::kInboxFull:
     case ErrorCode::kDiskFull:
+    case ErrorCode::kNotDelivered:
       return !wait_when_full_;
     default:
       break;

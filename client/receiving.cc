@@ -21,7 +21,7 @@ void Receiving::begin() {
   awaited_ = 0;
   for (std::size_t i = head_; i < shown_.size(); ++i) {
     shown_[i].delivery = 0;
-    if (!shown_[i].over) ++awaited_;
+    if (!shown_[i].over && comes_again(shown_[i])) ++awaited_;
   }
   search_from_ = head_;
   again_.clear();
@@ -54,7 +54,8 @@ std::optional<std::uint64_t> Receiving::notified(const NotifyView& notify) {
   IntervalSet& seen = seen_in(channel);
   received_ = std::max(received_, notify.delivery);
   const bool returned = !returned_.empty() && returned_.count({channel, notify.position}) != 0;
-  if (seen.contains(notify.position.value) && !returned) {
+  const bool stored = notify.position.value != 0;
+  if (stored && seen.contains(notify.position.value) && !returned) {
     came_again(id, notify.delivery);
     return std::nullopt;
   }
@@ -63,7 +64,7 @@ std::optional<std::uint64_t> Receiving::notified(const NotifyView& notify) {
     return std::nullopt;
   }
   if (returned) returned_.erase({channel, notify.position});
-  (void)seen.add(notify.position.value);
+  if (stored) (void)seen.add(notify.position.value);
   shown_.push_back({id, channel, notify.position, notify.delivery, false});
   ++shown_total_;
   return first_shown_ + (shown_.size() - head_) - 1;
@@ -77,7 +78,7 @@ void Receiving::acknowledge(std::uint64_t first, std::uint64_t last) {
     if (shown.over) continue;
     shown.over = true;
     if (shown.delivery == 0) {
-      --awaited_;  // it is acknowledged when the hub sends it again
+      if (comes_again(shown)) --awaited_;  // it is acknowledged when the hub sends it again
       continue;
     }
     settle(shown.id, shown.delivery);
@@ -94,9 +95,10 @@ void Receiving::nack(std::uint64_t number, std::uint32_t delay_ms, std::string r
   Shown* shown = find_open(number);
   if (shown == nullptr) return;
   shown->over = true;
-  returned_.insert({shown->channel, shown->position});
+  if (comes_again(*shown)) returned_.insert({shown->channel, shown->position});
   if (shown->delivery == 0) {
-    --awaited_;  // the hub has not sent it again yet: when it does, it is shown
+    if (comes_again(*shown))
+      --awaited_;  // the hub has not sent it again yet: when it does, it is shown
   } else {
     reason.resize(std::min(reason.size(), kNackReasonBytesMax));
     // The hub may have given up the first number and have sent it again under another one: each is

@@ -63,6 +63,8 @@ class Receiving {
     std::string reason;
   };
 
+  /// Mail that the hub stores has a position, and comes again until it is acknowledged.
+  [[nodiscard]] static bool comes_again(const Shown& shown) { return shown.position.value != 0; }
   [[nodiscard]] IntervalSet& seen_in(const ChannelId& channel);
   [[nodiscard]] Shown* find_unacknowledged(const EnvelopeId& id);
   void came_again(const EnvelopeId& id, std::uint64_t delivery);
@@ -84,7 +86,8 @@ class Receiving {
   std::size_t search_from_ = 0;
   std::uint64_t first_shown_ = 1;
   std::uint64_t shown_total_ = 0;
-  std::uint64_t awaited_ = 0;  // shown, unacknowledged, not sent again since the last attach
+  // Shown, unacknowledged, not sent again since the last attach; of what comes again.
+  std::uint64_t awaited_ = 0;
   std::set<std::pair<ChannelId, Position>> returned_;        // given back: to be shown once more
   std::vector<std::pair<EnvelopeId, std::uint64_t>> again_;  // second numbers in one attach
 

@@ -238,6 +238,7 @@ void encode_record(const SkippedRecord& record, ByteBuffer& to) {
   append(to, record.producer.agent.view());
   append_u64_le(to, record.producer.epoch);
   append_u64_le(to, record.number);
+  if (record.count != 1) append_u64_le(to, record.count);
 }
 
 std::optional<SkippedRecord> decode_skipped_record(Bytes payload) {
@@ -246,6 +247,11 @@ std::optional<SkippedRecord> decode_skipped_record(Bytes payload) {
   skipped.producer.agent = take_id<AgentId>(in);
   skipped.producer.epoch = in.u64_le();
   skipped.number = in.u64_le();
+  if (in.ok() && !in.at_end()) {
+    skipped.count = in.u64_le();
+    // A stretch does not wrap, and has one form.
+    if (skipped.count < 2 || skipped.number > UINT64_MAX - skipped.count) in.fail();
+  }
   return whole(in, skipped);
 }
 

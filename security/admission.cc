@@ -20,6 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 4> kKnownKeys{"public", "names", "role", "durability"};
+constexpr std::array<std::string_view, 3> kDurabilities{"synced", "written", "memory"};
+constexpr std::string_view kDurabilityRule = "'synced', 'written' or 'memory'";
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -79,7 +81,7 @@ std::string read_durability(const TomlDocument& document, const fs::path& path,
                                 [](const TomlEntry& entry) { return entry.key == "durability"; });
   if (!said) return {};
   const auto* text =
-      require_value<std::string>(document, path, "durability", "'synced' or 'written'", problems);
+      require_value<std::string>(document, path, "durability", kDurabilityRule, problems);
   return text == nullptr ? std::string() : *text;
 }
 
@@ -167,8 +169,10 @@ Status check_admission(const Admission& admission) {
     if (Status good = check_name_glob(glob); !good) return good;
   }
   const std::string& durability = admission.durability;
-  if (!durability.empty() && durability != "synced" && durability != "written") {
-    return not_a_name("'durability'", "be 'synced' or 'written'");
+  const bool known =
+      std::find(kDurabilities.begin(), kDurabilities.end(), durability) != kDurabilities.end();
+  if (!durability.empty() && !known) {
+    return not_a_name("'durability'", "be " + std::string(kDurabilityRule));
   }
   return {};
 }

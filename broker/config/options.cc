@@ -11,7 +11,7 @@ constexpr std::uint64_t kTiB = 1024 * kGiB;
 // A field of Config by its path.
 #define CAPSTAN_FIELD(path) [](Config& config) -> decltype((config.path)) { return config.path; }
 
-constexpr std::string_view kDurabilities[] = {"synced", "written"};
+constexpr std::string_view kDurabilities[] = {"synced", "written", "memory"};
 constexpr std::string_view kRetentions[] = {"settled", "age", "bytes", "count", "forever"};
 
 constexpr Option kOptions[] = {
@@ -65,7 +65,8 @@ constexpr Option kOptions[] = {
      ChoiceOption{"synced", kDurabilities, CAPSTAN_FIELD(delivery.durability)},
      "What accepted mail survives, in mailboxes that are made from now on without a durability of "
      "their own. synced: a power cut. written: the end of the hub's process; a power cut may take "
-     "the newest, and each envelope is a sync faster."},
+     "the newest, and each envelope is a sync faster. memory: nothing is stored; mail goes to a "
+     "receiver that is there with credit, or is refused as not_delivered."},
 
     {"retention", "kind", "", Reload::kAtRestart,
      ChoiceOption{"settled", kRetentions, CAPSTAN_FIELD(retention.kind)},

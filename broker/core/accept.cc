@@ -73,11 +73,29 @@ void release(Core& core, CommitConsequences& done) {
   for (ForgetWithdrawal& done_with : done.withdrawals) {
     core.effects->push_back(std::move(done_with));
   }
+  for (const auto& [to, notice] : done.notices) pass_on_notice(core, to, notice);
   for (const DropSegment& drop : done.drops) core.effects->push_back(drop);
   if (done.checkpoint) core.effects->push_back(WriteCheckpoint{*std::move(done.checkpoint)});
 }
 
+/// The answer to the attach comes before anything else that the session hears.
+bool waits_for_attach(Core& core, const AcceptRun& run) {
+  const Session* session = core.find_session(run.connection, run.accept.session);
+  return session != nullptr && session->opens_with > core.released;
+}
+
 }  // namespace
+
+void accept_passed_on(Core& core) {
+  if (core.passed_on.empty()) return;
+  std::vector<AcceptRun> waiting;
+  std::vector<AcceptRun> leaving;
+  for (AcceptRun& run : core.passed_on) {
+    (waits_for_attach(core, run) ? waiting : leaving).push_back(std::move(run));
+  }
+  release_accepts(core, leaving);
+  core.passed_on = std::move(waiting);
+}
 
 void accept(Core& core, CommitNumber number) {
   while (!core.in_flight.empty() && core.in_flight.front().number <= number) {

@@ -28,6 +28,8 @@ void settle(Core& core, Session& session, InFlight& delivery) {
   ++core.counters.acknowledged;
   session.in_flight_bytes -= delivery.bytes;
   session.connection->unacknowledged_bytes -= delivery.bytes;
+  // What is stored nowhere has nothing to settle.
+  if (session.inbox->durability == Durability::kMemory) return;
   note_unsaved(core, *session.inbox, delivery);
 }
 

@@ -6,14 +6,14 @@ namespace capstan {
 
 namespace {
 
+using Refusal = std::optional<std::pair<ErrorCode, std::string>>;
+
 ChannelId channel_of(const BatchItem& item) {
   return item.envelope.bytes().empty() ? ChannelId{} : item.envelope.channel_id();
 }
 
 /// Empty when the number may be stored now.
-std::optional<std::pair<ErrorCode, std::string>> check_turn(const Session& session,
-                                                            std::uint64_t number,
-                                                            const ChannelId& channel) {
+Refusal check_turn(const Session& session, std::uint64_t number, const ChannelId& channel) {
   if (session.epoch == 0 || number == 0) {
     return {{ErrorCode::kInvalidArgument, "epochs and numbers are above 0"}};
   }
@@ -27,10 +27,7 @@ std::optional<std::pair<ErrorCode, std::string>> check_turn(const Session& sessi
   return std::nullopt;
 }
 
-std::optional<std::pair<ErrorCode, std::string>> check_place(const Core& core,
-                                                             const Session& session,
-                                                             const Mailbox& mailbox,
-                                                             std::uint64_t bytes) {
+Refusal check_window(const Core& core, const Session& session, std::uint64_t bytes) {
   // A shrunken grant must not refuse what was sent under a larger one: the bound is the largest.
   // An empty window takes one envelope of any size.
   if (session.unaccepted.envelopes > 0 &&
@@ -38,18 +35,27 @@ std::optional<std::pair<ErrorCode, std::string>> check_place(const Core& core,
        session.unaccepted.bytes + bytes > core.config.window_bytes)) {
     return {{ErrorCode::kWindowExceeded, "more is unaccepted than the send window allows"}};
   }
+  return std::nullopt;
+}
+
+Refusal check_place(const Core& core, const Mailbox& mailbox, std::uint64_t bytes) {
   if (core.disk && core.disk->state == DiskState::kFull) {
     return {{ErrorCode::kDiskFull, "the hub's disk is nearly full; send again later"}};
   }
-  if (core.index_is_full(mailbox)) {
-    return {{ErrorCode::kInboxFull,
-             "the hub's index of waiting mail is full, and much waits for the receiver; send again "
-             "later"}};
-  }
-  if (!core.has_room(mailbox, bytes)) {
-    return {{ErrorCode::kInboxFull, "the receiver's inbox is full; send again later"}};
-  }
-  return std::nullopt;
+  if (core.has_room(mailbox, bytes)) return std::nullopt;
+  return {{ErrorCode::kInboxFull,
+           core.index_is_full(mailbox)
+               ? "the hub's index of waiting mail is full, and much waits for the receiver; send "
+                 "again later"
+               : "the receiver's inbox is full; send again later"}};
+}
+
+/// Of mail that is not stored.
+Refusal check_receiver(const Session* receiver) {
+  if (receiver != nullptr) return std::nullopt;
+  return {{ErrorCode::kNotDelivered,
+           "the receiver's mailbox stores no mail, and the receiver is not there or has no credit; "
+           "send again later"}};
 }
 
 /// Numbers that an earlier session had settled need not come again: the next expected one lies
@@ -70,6 +76,7 @@ bool accept_as_duplicate(Core& core, BatchItem& item) {
   if (!id) return false;
   const std::uint64_t number = item.send.number;
   ++core.counters.deduplicated;
+  save_numbers(core, session);
   add_record(core, DuplicateRecord{{session.agent, session.epoch}, number, *id});
   core.reply(*session.connection, Accept{session.id, number, 1, *id, core.window});
   return true;
@@ -109,6 +116,10 @@ void refuse(Core& core, Connection& connection, BatchItem& item, ErrorCode code,
 bool accept_if_settled(Core& core, const BatchItem& item) {
   Session& session = *item.session;
   const std::uint64_t number = item.send.number;
+  if (session.unsaved_numbers.contains(number)) {
+    accept_again(core, session, number, EnvelopeId{});
+    return true;
+  }
   if (number >= session.expected && session.expected > session.settled_before) return false;
   const Producer* producer = core.state.find_producer({session.agent, session.epoch});
   pass_settled(session, producer);
@@ -123,19 +134,25 @@ std::optional<Admitted> admit(Core& core, const Routed& routed) {
   Session& session = *item.session;
   const std::uint64_t number = item.send.number;
   auto refusal = check_turn(session, number, routed.channel());
-  if (!refusal && accept_as_duplicate(core, item)) {
+  const bool stored = routed.durability() != Durability::kMemory;
+  if (!refusal && stored && accept_as_duplicate(core, item)) {
     take_turn(session, number);
     return std::nullopt;
   }
+  Session* receiver = stored ? nullptr : open_receiver(core, owner_of_mailbox(routed.channel()));
   if (!refusal && routed.mailbox() != nullptr) {
-    refusal = check_place(core, session, *routed.mailbox(), item.send.envelope.size());
+    const std::uint64_t bytes = item.send.envelope.size();
+    refusal = check_window(core, session, bytes);
+    if (!refusal) {
+      refusal = stored ? check_place(core, *routed.mailbox(), bytes) : check_receiver(receiver);
+    }
   }
   if (refusal) {
     refuse(core, *session.connection, item, refusal->first, std::move(refusal->second));
     return std::nullopt;
   }
   take_turn(session, number);
-  return Admitted(routed);
+  return Admitted(routed, receiver);
 }
 
 }  // namespace capstan

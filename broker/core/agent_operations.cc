@@ -9,13 +9,9 @@ namespace capstan {
 
 namespace {
 
-/// That of a mailbox is for ever. Errors: kInvalidArgument: `text` is none, or not that of `known`.
-Status check_durability(const std::string& text, const AgentRecord* known) {
-  const auto durability = durability_of_text(text);
-  if (!durability || *durability == Durability::kMemory) {
-    return {ErrorCode::kInvalidArgument, "'durability' is 'synced' or 'written'"};
-  }
-  if (known == nullptr || known->durability == *durability) return {};
+/// That of a mailbox is for ever. Errors: kInvalidArgument: `wanted` is not that of `known`.
+Status check_durability(Durability wanted, const AgentRecord* known) {
+  if (known == nullptr || known->durability == wanted) return {};
   return {ErrorCode::kInvalidArgument, "the mailbox of '" + known->name + "' is " +
                                            std::string(durability_text(known->durability)) +
                                            ", and stays so"};
@@ -71,6 +67,9 @@ Answer agent_add(Core& core, Connection& connection, const Request& request,
   admitted.names = *names;
   const auto durability = params.text("durability");
   if (durability) admitted.durability = durability_of_text(*durability);
+  if (durability && !admitted.durability) {
+    return Error{ErrorCode::kInvalidArgument, "'durability' is 'synced', 'written' or 'memory'"};
+  }
   // A glob names agents that register later; of the literal names all are created, or none.
   std::vector<std::string> literal;
   for (const std::string& glob : *names) {
@@ -79,8 +78,10 @@ Answer agent_add(Core& core, Connection& connection, const Request& request,
     if (known != nullptr && known->key != admitted.key) {
       return Error{ErrorCode::kAlreadyExists, "agent '" + glob + "' belongs to another key"};
     }
-    if (!durability) continue;
-    if (const Status fits = check_durability(*durability, known); !fits) return fits.error();
+    if (!admitted.durability) continue;
+    if (const Status fits = check_durability(*admitted.durability, known); !fits) {
+      return fits.error();
+    }
   }
   for (const std::string& glob : *names) {
     if (!check_agent_name(glob)) continue;

@@ -85,18 +85,21 @@ class Routed {
   Durability durability_;
 };
 
-/// One envelope that has its turn and its place: nothing refuses it any more.
+/// One envelope that has its turn, and its place or its receiver: nothing refuses it any more.
 class Admitted {
  public:
   [[nodiscard]] BatchItem& item() const { return routed_.item(); }
   [[nodiscard]] Mailbox* mailbox() const { return routed_.mailbox(); }
   [[nodiscard]] const ChannelId& channel() const { return routed_.channel(); }
   [[nodiscard]] Durability durability() const { return routed_.durability(); }
+  /// Who gets it now, when it is not stored; else null.
+  [[nodiscard]] Session* receiver() const { return receiver_; }
 
  private:
   friend std::optional<Admitted> admit(Core&, const Routed&);
-  explicit Admitted(const Routed& routed) : routed_(routed) {}
+  Admitted(const Routed& routed, Session* receiver) : routed_(routed), receiver_(receiver) {}
   Routed routed_;
+  Session* receiver_;
 };
 
 [[nodiscard]] Ingested ingest(Connection& connection, Bytes body, Batch& scratch);
@@ -109,7 +112,7 @@ class Admitted {
 [[nodiscard]] std::optional<Admitted> admit(Core& core, const Routed& routed);
 /// Answers a number that is settled with its old id; false when it is not settled.
 [[nodiscard]] bool accept_if_settled(Core& core, const BatchItem& item);
-/// Folds the envelope and puts its record into the commit in the making.
+/// Folds the envelope and puts its record into the commit in the making; or passes it on.
 void commit(Core& core, const Admitted& admitted);
 
 /// Marks a send as refused, keeps its number open, and answers with a typed error.

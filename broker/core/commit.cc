@@ -18,6 +18,36 @@ constexpr std::size_t kCommitsInFlightMax = 2;
 /// may an id leave the hub before its own commit is. A start begins above what was let.
 constexpr std::uint64_t kIdLeaseNs = 10 * kNsPerSecond;
 
+std::uint64_t id_ceiling(const Core& core, const CommitConsequences& done) {
+  const std::uint64_t needed = std::max(core.id_time_ceiling_ns, core.id_clock_ns);
+  return done.holds_written ? std::max(needed, core.now.wall_ns + kIdLeaseNs) : needed;
+}
+
+bool may_leave(const Core& core) {
+  if (core.in_flight.empty()) return true;
+  return core.in_flight.size() < kCommitsInFlightMax &&
+         core.builder.bytes() >= kSecondCommitBytesMin;
+}
+
+bool settlements_are_due(const Core& core) {
+  return core.oldest_unsaved_ns != 0 &&
+         core.now.monotonic_ns >= core.oldest_unsaved_ns + kSettleDelayNs;
+}
+
+/// Accepted as soon as it is on its way: there is nothing to wait for.
+void pass_on_admitted(Core& core, const Admitted& admitted, Session& receiver) {
+  const BatchItem& item = admitted.item();
+  Session& session = *item.session;
+  const EnvelopeId id = pass_on(core, receiver, session.agent, item.envelope);
+  const std::uint64_t bytes = item.send.envelope.size();
+  ++session.unaccepted.envelopes;
+  session.unaccepted.bytes += bytes;
+  add_accept(core.passed_on, session, item.send.number, id, bytes);
+  settle_number(core, session, item.send.number);
+}
+
+}  // namespace
+
 void add_accept(std::vector<AcceptRun>& accepts, const Session& session, std::uint64_t number,
                 const EnvelopeId& id, std::uint64_t bytes) {
   if (!accepts.empty()) {
@@ -37,27 +67,14 @@ void add_accept(std::vector<AcceptRun>& accepts, const Session& session, std::ui
                      bytes});
 }
 
-std::uint64_t id_ceiling(const Core& core, const CommitConsequences& done) {
-  const std::uint64_t needed = std::max(core.id_time_ceiling_ns, core.id_clock_ns);
-  return done.holds_written ? std::max(needed, core.now.wall_ns + kIdLeaseNs) : needed;
-}
-
-bool may_leave(const Core& core) {
-  if (core.in_flight.empty()) return true;
-  return core.in_flight.size() < kCommitsInFlightMax &&
-         core.builder.bytes() >= kSecondCommitBytesMin;
-}
-
-bool settlements_are_due(const Core& core) {
-  return core.oldest_unsaved_ns != 0 &&
-         core.now.monotonic_ns >= core.oldest_unsaved_ns + kSettleDelayNs;
-}
-
-}  // namespace
-
 void commit(Core& core, const Admitted& admitted) {
+  if (admitted.receiver() != nullptr) {
+    return pass_on_admitted(core, admitted, *admitted.receiver());
+  }
   BatchItem& item = admitted.item();
   Session& session = *item.session;
+  // Before any number that comes after them: a crash leaves no more holes than sessions.
+  save_numbers(core, session);
   if (admitted.mailbox() == nullptr) {
     add_record(core, SkippedRecord{{session.agent, session.epoch}, item.send.number});
     core.reply(*session.connection,

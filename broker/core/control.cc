@@ -85,13 +85,14 @@ void bind_receiver(Core& core, Session& session, const Attach& attach) {
 Result<std::uint64_t> bind_poster(Core& core, Session& session, const Attach& attach) {
   if (attach.epoch == 0) return std::uint64_t{0};
   const ProducerId id{session.agent, attach.epoch};
+  const auto older = core.posters.find(id);
+  if (older != core.posters.end()) save_numbers(core, *older->second);
   const Producer* producer = core.state.find_producer(id);
   if (producer == nullptr && attach.first_number > 1) {
     return {ErrorCode::kEpochForgotten,
             "the hub knows nothing of this epoch; take a new one, and treat what is unaccepted as "
             "of unknown outcome"};
   }
-  const auto older = core.posters.find(id);
   if (older != core.posters.end()) end_session(core, *older->second);
   core.posters[id] = &session;
   session.epoch = attach.epoch;

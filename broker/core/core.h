@@ -34,6 +34,9 @@ struct Inbox;
 /// More failed deliveries than this, and an inbox delivers nothing but them.
 inline constexpr std::size_t kRetriesPerInboxMax = 16'384;
 
+/// In the id of mail that is not stored: its sequence is no record's. No stored envelope has it.
+inline constexpr std::uint16_t kPassedOnShard = 0xffff;
+
 /// What a connection may have unacknowledged over all of its sessions.
 inline constexpr std::uint64_t kConnectionBytesMax = 16 * 1024 * 1024;
 
@@ -89,7 +92,8 @@ struct Session {
   std::uint64_t settled_before = 0;  ///< Highest number that was settled when this one attached.
   OpenNumbers open_numbers;
   SendWindow unaccepted;
-  ChannelId last_channel;  ///< Route of the last envelope; senders repeat themselves.
+  PositionSet unsaved_numbers;  ///< Settled without an envelope, and not in the fold yet.
+  ChannelId last_channel;       ///< Route of the last envelope; senders repeat themselves.
   Mailbox* last_mailbox = nullptr;
   Durability last_durability = Durability::kSynced;
 
@@ -205,6 +209,8 @@ struct CommitConsequences {
   /// Of agents that this commit retires: earlier commits name them until they are released.
   std::vector<std::unique_ptr<Inbox>> ended_inboxes;
   std::vector<ForgetWithdrawal> withdrawals;
+  /// The hub's own mail for mailboxes that store none.
+  std::vector<std::pair<AgentId, ByteBuffer>> notices;
   std::vector<DropSegment> drops;
   std::optional<Checkpoint> checkpoint;
 };
@@ -323,6 +329,11 @@ struct Core {
   std::uint64_t durable_ceiling_ns = 0;  ///< Of the last one that is durable.
   std::vector<Inbox*> with_unsaved;
   std::uint64_t oldest_unsaved_ns = 0;  ///< Monotonic time; 0: nothing unsaved.
+
+  // Mail that is not stored.
+  std::vector<AcceptRun> passed_on;  ///< Accepts that leave at the end of the turn.
+  Sequence last_passed_on;           ///< Counts this process's, for their ids.
+  ByteBuffer passing_on;             ///< The envelope at hand, stamped.
 
   // Delivery.
   BlockCache cache;

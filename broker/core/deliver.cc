@@ -25,14 +25,6 @@ constexpr std::uint64_t kReadRetryNs = 200 * kNsPerMs;
 /// Failed so often, a delivery goes alone: what kills its receiver takes nothing else with it.
 constexpr std::uint32_t kAttemptsToGoAlone = 2;
 
-bool has_credit(const Session& session) {
-  if (session.alone && session.in_flight_bytes > 0) return false;
-  return session.next_delivery <= session.credit_until &&
-         session.in_flight.size() < kDeliveriesInFlightMax &&
-         (session.in_flight_bytes < session.credit_bytes || session.in_flight.empty()) &&
-         session.connection->unacknowledged_bytes < kConnectionBytesMax;
-}
-
 /// Written mail is delivered from the commit that carries it.
 SharedBlock unsynced_block(const Core& core, Sequence base) {
   for (const CommitConsequences& commit : core.in_flight) {
@@ -84,26 +76,14 @@ void request_read(Core& core, Session& session, std::size_t lane) {
 void notify(Core& core, Session& session, const EnvelopeRecord& record, const EnvelopeId& id,
             std::uint32_t failed_attempts = 0) {
   Inbox& inbox = *session.inbox;
-  Connection& connection = *session.connection;
   // What an earlier process stored, it may have delivered, too: nobody wrote that down.
   Position& delivered_up_to = inbox.delivered_up_to[static_cast<std::size_t>(record.priority)];
   const bool again =
       record.position <= delivered_up_to || id.sequence() <= core.start.last_sequence;
-  BodyWriter& out = core.output(connection);
   const std::uint32_t attempt = std::max(failed_attempts + 1, again ? 2U : 1U);
-  out.write(
-      NotifyView{session.id, session.next_delivery, attempt, record.position, record.envelope});
-  core.flush_if_large(connection);
-  ++session.next_delivery;
-  session.in_flight.push_back({record.position, id, give_back_at(core),
-                               static_cast<std::uint32_t>(record.envelope.size()), record.priority,
-                               false});
+  send_delivery(core, session, record.position, attempt, id, record.priority, record.envelope);
   session.alone = failed_attempts >= kAttemptsToGoAlone;
-  session.in_flight_bytes += record.envelope.size();
-  connection.unacknowledged_bytes += record.envelope.size();
-  if (connection.unacknowledged_bytes >= kConnectionBytesMax) connection.was_full = true;
   delivered_up_to = std::max(delivered_up_to, record.position);
-  ++core.counters.delivered;
   if (again) ++core.counters.redelivered;
 }
 
@@ -258,6 +238,29 @@ void take_read_error(Core& core, Session* session, const PendingRead& read, cons
 }
 
 }  // namespace
+
+bool has_credit(const Session& session) {
+  if (session.alone && session.in_flight_bytes > 0) return false;
+  return session.next_delivery <= session.credit_until &&
+         session.in_flight.size() < kDeliveriesInFlightMax &&
+         (session.in_flight_bytes < session.credit_bytes || session.in_flight.empty()) &&
+         session.connection->unacknowledged_bytes < kConnectionBytesMax;
+}
+
+void send_delivery(Core& core, Session& session, Position position, std::uint32_t attempt,
+                   const EnvelopeId& id, Priority priority, Bytes envelope) {
+  Connection& connection = *session.connection;
+  core.output(connection)
+      .write(NotifyView{session.id, session.next_delivery, attempt, position, envelope});
+  core.flush_if_large(connection);
+  ++session.next_delivery;
+  session.in_flight.push_back({position, id, give_back_at(core),
+                               static_cast<std::uint32_t>(envelope.size()), priority, false});
+  session.in_flight_bytes += envelope.size();
+  connection.unacknowledged_bytes += envelope.size();
+  if (connection.unacknowledged_bytes >= kConnectionBytesMax) connection.was_full = true;
+  ++core.counters.delivered;
+}
 
 bool is_settled(const Inbox& inbox, Position position) {
   return inbox.mailbox->settled.contains(position.value) || inbox.unsaved.contains(position.value);

@@ -23,6 +23,7 @@ void stop_for_unknown_outcome(Core& core, const CommitUnknown& unknown) {
 void begin_stop(Core& core) {
   if (core.stopping) return;
   core.stopping = true;
+  for (const auto& [id, session] : core.posters) save_numbers(core, *session);
   for (auto& [id, connection] : core.connections) {
     core.reply(*connection, Bye{ErrorCode::kHubStopping, "the hub is stopping"});
   }
@@ -130,6 +131,7 @@ struct Hub::Impl {
     take_census(core);
     copy_sparse(core);
     const bool more_to_deliver = deliver(core);
+    accept_passed_on(core);
     emit_commit(core);
     // In the middle of a block the index of that block is not final yet.
     if (core.builder.empty()) checkpoint_if_due(core);

@@ -22,10 +22,20 @@ ByteBuffer make_notice(AgentId to, std::string_view event, const ParamMap& data)
   return bytes;
 }
 
+/// Where nothing is stored, it waits for what it tells to be durable, and no longer.
 void store_notice(Core& core, AgentId to, const ByteBuffer& notice) {
+  if (core.inbox_of(to).durability == Durability::kMemory) {
+    core.consequences().notices.emplace_back(to, notice);
+    return;
+  }
   const auto view = parse_envelope(notice);
   CAPSTAN_CHECK(view.has_value());
   (void)store_envelope(core, *core.inbox_of(to).mailbox, mailbox_of(to), AgentId{}, *view, 0, 0);
+}
+
+void note_dropped(Core& core, AgentId to, std::string_view event, std::string_view reason) {
+  core.audit("notice_dropped", "agent=" + to.hex() + " event=" + std::string(event) +
+                                   " reason=" + std::string(reason));
 }
 
 /// For people; programs have the ids.
@@ -41,6 +51,14 @@ std::string text_of(const Core& core, const ChannelId& channel, std::size_t enve
 
 void post_notice(Core& core, AgentId to, std::string_view event, const ParamMap& data) {
   store_notice(core, to, make_notice(to, event, data));
+}
+
+void pass_on_notice(Core& core, AgentId to, const ByteBuffer& notice) {
+  const auto view = parse_envelope(notice);
+  CAPSTAN_CHECK(view.has_value());
+  Session* receiver = open_receiver(core, to);
+  if (receiver == nullptr) return note_dropped(core, to, view->event_type(), "not_delivered");
+  (void)pass_on(core, *receiver, AgentId{}, *view);
 }
 
 void notify_sender(Core& core, AgentId sender, const ChannelId& channel, std::string_view event,
@@ -59,9 +77,9 @@ void notify_sender(Core& core, AgentId sender, const ChannelId& channel, std::st
                       .set("text", text_of(core, channel, ids.size(), reason)));
   const bool disk_full = core.disk && core.disk->state == DiskState::kFull;
   if (disk_full || !core.has_room(*core.inbox_of(sender).mailbox, notice.size())) {
-    core.audit("notice_dropped", "agent=" + sender.hex() + " event=" + std::string(event) +
-                                     " reason=" + (disk_full ? "disk_full" : "inbox_full") +
-                                     " envelopes=" + std::to_string(ids.size()));
+    note_dropped(
+        core, sender, event,
+        (disk_full ? "disk_full" : "inbox_full") + (" envelopes=" + std::to_string(ids.size())));
     return;
   }
   store_notice(core, sender, notice);

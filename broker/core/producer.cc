@@ -9,8 +9,9 @@ namespace capstan {
 Producer::Producer(PositionSet settled, std::deque<Run> runs, Sequence last_used)
     : settled_(std::move(settled)), runs_(std::move(runs)), last_used_(last_used) {}
 
-void Producer::settle(std::uint64_t number, const EnvelopeId& id, Sequence sequence) {
-  settled_.add(number, number);
+void Producer::settle(std::uint64_t number, const EnvelopeId& id, Sequence sequence,
+                      std::uint64_t count) {
+  settled_.add(number, number + count - 1);
   last_used_ = std::max(last_used_, sequence);
   if (!runs_.empty()) {
     Run& last = runs_.back();
@@ -18,14 +19,14 @@ void Producer::settle(std::uint64_t number, const EnvelopeId& id, Sequence seque
         number == last.first + last.count &&
         id == (last.first_id.is_zero() ? last.first_id : last.first_id.plus(last.count));
     if (continues) {
-      ++last.count;
+      last.count += count;
       return;
     }
   }
   const auto after =
       std::upper_bound(runs_.begin(), runs_.end(), number,
                        [](std::uint64_t n, const Run& run) { return n < run.first; });
-  runs_.insert(after, Run{number, 1, id});
+  runs_.insert(after, Run{number, count, id});
   // A client has at most one window of numbers that it may still ask about.
   const std::uint64_t newest = runs_.back().first + runs_.back().count;
   while (runs_.front().first + runs_.front().count + kSendWindowEnvelopesMax < newest) {

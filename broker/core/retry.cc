@@ -97,6 +97,7 @@ void fail_delivery(Core& core, Session& session, InFlight& delivery, std::uint32
   delivery.over = true;
   session.in_flight_bytes -= delivery.bytes;
   session.connection->unacknowledged_bytes -= delivery.bytes;
+  if (inbox.durability == Durability::kMemory) return;  // Nobody has it to send it again.
   if (delay_ms == 0) delay_ms = back_off_ms(core, failed_attempts(inbox, delivery.position) + 1);
   record_failure(core, inbox, delivery.position, delivery.priority,
                  std::min(delay_ms, kAskedDelayMsMax), std::move(reason));
@@ -106,6 +107,7 @@ void note_lost_session(Session& session) {
   const auto oldest = std::find_if(session.in_flight.begin(), session.in_flight.end(),
                                    [](const InFlight& delivery) { return !delivery.over; });
   if (session.inbox == nullptr || oldest == session.in_flight.end()) return;
+  if (session.inbox->durability == Durability::kMemory) return;
   session.inbox->lost = LostDelivery{session.epoch, oldest->position, oldest->priority};
 }
 

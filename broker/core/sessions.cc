@@ -42,7 +42,10 @@ void lose_peer(Core& core, ConnectionId id) {
 void close_peer(Core& core, ConnectionId id) {
   Connection* connection = core.find_connection(id);
   if (connection == nullptr) return;
-  while (!connection->sessions.empty()) end_session(core, *connection->sessions.begin()->second);
+  std::vector<SessionId> sessions;
+  for (const auto& entry : connection->sessions) sessions.push_back(entry.first);
+  std::sort(sessions.begin(), sessions.end());  // The same order in every build.
+  for (const SessionId session : sessions) end_session(core, *connection->sessions.at(session));
   if (connection->has_output) {
     // A last word (bye, superseded) leaves before the connection is forgotten.
     if (!connection->out.empty()) core.effects->push_back(SendBody{id, connection->out.take()});
@@ -55,6 +58,7 @@ void close_peer(Core& core, ConnectionId id) {
 
 void end_session(Core& core, Session& session) {
   return_retries(core, session);
+  save_numbers(core, session);  // The client may come back, and say again what it said here.
   detach_receiver(core, session);
   forget_poster(core, session);
   if (session.ready) std::erase(core.ready, &session);

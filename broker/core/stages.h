@@ -17,6 +17,9 @@ void acknowledge(Core& core, Connection& connection, const Receipt& receipt);
 void settle_acknowledged(Core& core);
 
 // commit.cc
+/// Notes an accept behind the others: in one frame with the last, where it continues that one.
+void add_accept(std::vector<AcceptRun>& accepts, const Session& session, std::uint64_t number,
+                const EnvelopeId& id, std::uint64_t bytes);
 /// Puts an envelope into the commit in the making and folds it. It is stamped on the way: `view` is
 /// what parse_envelope() made of it. Epoch 0: the hub posts it, without a client's number.
 EnvelopeId store_envelope(Core& core, Mailbox& mailbox, const ChannelId& channel,
@@ -35,7 +38,25 @@ void accept(Core& core, CommitNumber number);
 /// Releases what concerns written mailboxes: the operating system has commits up to `number`.
 void take_written(Core& core, CommitNumber number);
 
+/// Releases what was passed on in this turn.
+void accept_passed_on(Core& core);
+
+// pass_on.cc
+/// The receiver that takes mail for this agent at once; null: there is none, or it has no credit.
+[[nodiscard]] Session* open_receiver(const Core& core, AgentId agent);
+/// Stamps an envelope and sends it to `receiver`, which is open. It is stored nowhere.
+EnvelopeId pass_on(Core& core, Session& receiver, const AgentId& sender, const EnvelopeView& view);
+/// The number of an envelope that was passed on is settled.
+void settle_number(Core& core, Session& session, std::uint64_t number);
+/// Puts what settle_number() has gathered into the commit in the making.
+void save_numbers(Core& core, Session& session);
+
 // deliver.cc
+/// Whether the receiver has asked for one more delivery.
+[[nodiscard]] bool has_credit(const Session& session);
+/// One envelope leaves for its receiver, and is in flight from then on.
+void send_delivery(Core& core, Session& session, Position position, std::uint32_t attempt,
+                   const EnvelopeId& id, Priority priority, Bytes envelope);
 /// The agent's mail or its receiver's credit has changed.
 void mark_ready(Core& core, Session& session);
 /// Something of this session is over: it may go on, and others of a connection that was full.
@@ -123,6 +144,8 @@ void record_gap(Core& core, const Gap& gap, LostRecords records = LostRecords::k
 // notice.cc
 /// Mail from the hub to an agent, whatever room there is.
 void post_notice(Core& core, AgentId to, std::string_view event, const ParamMap& data);
+/// Mail from the hub to a mailbox that stores none: its receiver gets it now, or nobody.
+void pass_on_notice(Core& core, AgentId to, const ByteBuffer& notice);
 /// Tells a sender what became of its envelopes, by mail from the hub. PROTOCOL.md §6.14.
 void notify_sender(Core& core, AgentId sender, const ChannelId& channel, std::string_view event,
                    const std::vector<EnvelopeId>& ids, const std::string& reason);

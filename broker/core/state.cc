@@ -80,7 +80,8 @@ Status State::apply(const RecordView& record, Sequence block) {
     case RecordType::kSkipped: {
       const auto skipped = decode_skipped_record(record.payload);
       if (!skipped) return damaged(record);
-      producer(skipped->producer).settle(skipped->number, EnvelopeId{}, record.sequence);
+      producer(skipped->producer)
+          .settle(skipped->number, EnvelopeId{}, record.sequence, skipped->count);
       return {};
     }
     case RecordType::kDuplicate: {

@@ -111,6 +111,10 @@ Answer trace(Core& core, Connection& connection, const Request& request, const P
   }
   const EnvelopeId id = EnvelopeId::from_bytes(bytes->data());
   if (id.sequence().value == 0) return Error{ErrorCode::kNotFound, "no envelope " + id.hex()};
+  if (id.shard() == kPassedOnShard) {
+    return Error{ErrorCode::kNotFound,
+                 "envelope " + id.hex() + " was not stored: its mailbox is memory"};
+  }
   return with_record(core, {connection.id, request.request_id, show, id.sequence(), {}, id},
                      id.sequence());
 }

@@ -47,10 +47,11 @@ void print_agents(const CommonOptions& common, const std::vector<ParamMap>& agen
     std::cout << json_text(rows);
     return;
   }
-  Table table({"NAME", "PRESENCE", "REGISTERED", "PENDING", "PENDING BYTES"});
+  Table table({"NAME", "PRESENCE", "REGISTERED", "DURABILITY", "PENDING", "PENDING BYTES"});
   for (const ParamMap& agent : agents) {
     table.add({agent.text("name").value_or(""), agent.text("presence").value_or(""),
                agent.flag("registered").value_or(false) ? "yes" : "no",
+               agent.text("durability").value_or(""),
                std::to_string(agent.number("pending").value_or(0)),
                std::to_string(agent.number("pending_bytes").value_or(0))});
   }

@@ -21,6 +21,7 @@ void print_agent(const ParamMap& agent) {
   std::cout << agent.text("name").value_or("") << '\n';
   print_field(std::cout, "agent_id", to_hex(agent.bytes("agent_id").value_or(ByteBuffer())));
   print_field(std::cout, "role", agent.text("role").value_or(""));
+  print_field(std::cout, "durability", agent.text("durability").value_or(""));
   print_field(std::cout, "presence",
               agent.text("presence").value_or("") + " since " +
                   utc_time(agent.number("presence_since_ns").value_or(0)));

@@ -16,6 +16,7 @@ int exit_code(const Error& error) {
     case ErrorCode::kNotFound:
     case ErrorCode::kInboxFull:
     case ErrorCode::kDiskFull:
+    case ErrorCode::kNotDelivered:
     case ErrorCode::kTooLarge:
       return kExitRefused;
     case ErrorCode::kBadConfig:

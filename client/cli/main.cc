@@ -73,7 +73,8 @@ CLI::App* add_send(CLI::App& app, Arguments& arguments) {
   command->add_flag("--lines", arguments.send.lines,
                     "Each line is an envelope; order is kept through retries");
   command->add_flag("--wait", arguments.send.wait,
-                    "Wait while the receiver's inbox or the hub's disk is full");
+                    "Wait while the receiver's inbox or the hub's disk is full, or a receiver "
+                    "without a stored mailbox is not there");
   command->add_option("--ttl", arguments.send.ttl_seconds,
                       "Seconds; what is not delivered by then expires, and you are told by mail");
   command
@@ -236,8 +237,9 @@ int main_of(int argc, char** argv) {
       ->add_option(
           "--durability", arguments.agent_add.durability,
           "What accepted mail survives: synced, a power cut; written, the end of the hub's "
-          "process (default: the hub's option delivery.durability)")
-      ->check(CLI::IsMember({"synced", "written"}));
+          "process; memory, nothing: it goes to a present receiver or is refused (default: the "
+          "hub's option delivery.durability)")
+      ->check(CLI::IsMember({"synced", "written", "memory"}));
   add_common(*agent_add, arguments);
   CLI::App* agent_list =
       agent->add_subcommand("list", "List agents, who is there, and their waiting mail");

@@ -77,6 +77,7 @@ Described describe_skipped(Json out, Bytes payload) {
   out["sender_id"] = skipped->producer.agent.hex();
   out["epoch"] = skipped->producer.epoch;
   out["number"] = skipped->number;
+  if (skipped->count != 1) out["count"] = skipped->count;
   return out;
 }
 

@@ -31,6 +31,10 @@ EnvelopeId EnvelopeId::make(std::uint64_t clock_ns, std::uint16_t shard, Sequenc
 
 std::uint64_t EnvelopeId::clock_ns() const { return load_be(bytes.data()); }
 
+std::uint16_t EnvelopeId::shard() const {
+  return static_cast<std::uint16_t>(load_be(bytes.data() + 8) >> 48U);
+}
+
 Sequence EnvelopeId::sequence() const {
   return Sequence{load_be(bytes.data() + 8) & kSequenceMask};
 }

@@ -30,10 +30,13 @@ class Json(unittest.TestCase):
         for row in rows:
             self.assertLessEqual(FIELDS, row.keys())
             self.assertEqual((row["workload"], row["payload_bytes"]), ("one_to_one", 256))
-            self.assertIn(row["durability"], ("synced", "none"))
+            self.assertIn(row["durability"], ("synced", "none", "written", "memory"))
             self.assertGreater(row["envelopes_per_second"], 0)
             self.assertGreater(row["ratio_to_floor"], 0)
             self.assertLessEqual(row["p50_us"], row["p99_us"])
+        hubs = [(row["durability"], row["curve"]) for row in rows if row["system"] == "capstan"]
+        self.assertEqual(sorted(hubs), [("memory", False), ("synced", False), ("synced", True),
+                                        ("written", False)])
         for row in rows:
             if row["system"] in ("capstan", "floor"):
                 self.assertLessEqual(row["delivery_p50_us"], row["delivery_p99_us"])

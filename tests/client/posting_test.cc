@@ -141,6 +141,27 @@ TEST(Posting, AFullDiskIsAskedAgainAndTheOrderIsKept) {
   EXPECT_TRUE(c.take<Refused>().empty());
 }
 
+TEST(Posting, AnAbsentReceiverIsAskedAgainOrReportedAsTheApplicationWishes) {
+  for (const bool waits : {true, false}) {
+    Conversation c;
+    SessionOptions options;
+    options.wait_when_full = waits;
+    const SessionId s = c.session(options);
+    c.open_and_admit();
+    c.post(s, "B");
+    c.refuse(s, 1, ErrorCode::kNotDelivered);
+    const auto refused = c.take<Refused>();
+    ASSERT_EQ(refused.size(), waits ? 0U : 1U);
+    if (!waits) {
+      EXPECT_EQ(refused[0].error.code, ErrorCode::kNotDelivered);
+      continue;
+    }
+    c.heard.sent.clear();
+    c.pass_ms(20);
+    EXPECT_EQ(c.heard.take_numbers(), Numbers{1});
+  }
+}
+
 TEST(Posting, WhoDoesNotWaitIsToldOfAFullDiskAndGoesOn) {
   Conversation c;
   SessionOptions options;

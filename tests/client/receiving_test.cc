@@ -134,6 +134,28 @@ TEST(Receiving, DeliveriesMaxHoldsAcrossAReconnect) {
   EXPECT_EQ(c.heard.receipts.back().credit_until, 5U);
 }
 
+TEST(Receiving, MailWithoutAPositionIsAlwaysShownAndNeverAwaited) {
+  Conversation c;
+  const SessionId s = c.receiver(100, 3);
+  c.open_and_admit();
+  c.notify(s, 1, 0);
+  c.notify(s, 2, 0);
+  EXPECT_EQ(c.take<Delivered>().size(), 2U);
+  c.acknowledge(s, 1, 1);
+  c.lose();
+  c.open();
+  // The unacknowledged one is not sent again.
+  EXPECT_EQ(c.heard.attaches.at(0).credit_until, 1U);
+  c.admit();
+  c.engine().nack(s, 2, 0, "busy");
+  c.turn();
+  c.notify(s, 1, 0);
+  const auto delivered = c.take<Delivered>();
+  ASSERT_EQ(delivered.size(), 1U);
+  EXPECT_EQ(delivered[0].delivery, 3U);
+  EXPECT_EQ(delivered[0].position, Position{});
+}
+
 TEST(Receiving, ANackNamesTheHubsNumberAndItsReasonAndFreesCredit) {
   Conversation c;
   const SessionId s = c.receiver(10);

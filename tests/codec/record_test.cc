@@ -184,6 +184,8 @@ TEST(Records, EveryOtherKindIsExact) {
   expect_exact(SettledRecord{}, RecordType::kSettled, decode_settled_record);
   expect_exact(SkippedRecord{{id_from<AgentId>(0x10), 9}, 4}, RecordType::kSkipped,
                decode_skipped_record);
+  expect_exact(SkippedRecord{{id_from<AgentId>(0x10), 9}, 4, 16'384}, RecordType::kSkipped,
+               decode_skipped_record);
   expect_exact(SegmentRecord{Sequence{5}, SegmentState::kDropping}, RecordType::kSegment,
                decode_segment_record);
   expect_exact(AgentRetiredRecord{id_from<AgentId>(0x10), 5}, RecordType::kAgentRetired,

@@ -70,6 +70,22 @@ class Delivery(HubTest):
         self.assertEqual(self.listen("bob", "--count", "5").stdout,
                          "".join(f"line {n}\n" for n in range(5)))
 
+    def test_memory_mail_for_an_absent_receiver_is_not_delivered(self):
+        folder = self.started("alice")
+        folder.run("agent", "add", "bob", "--durability", "memory")
+        refused = folder.run("send", "bob", "anybody there?", "--as", "alice", check=False)
+        self.assertEqual((refused.returncode, refused.stdout), (77, "accepted 0\n"))
+        self.assertIn("capstan: not_delivered: ", refused.stderr)
+        self.assertIn("the receiver is not there", refused.stderr)
+        listener = folder.popen("listen", "--as", "bob", "--count", "2", stdout=subprocess.PIPE,
+                                text=True)
+        for word in ("one", "two"):
+            folder.run("send", "bob", word, "--as", "alice", "--wait")
+        self.assertEqual(listener.communicate(timeout=20)[0], "one\ntwo\n")
+        for shown in (("agent", "list"), ("agent", "show", "bob"), ("inbox", "bob")):
+            self.assertIn("memory", folder.run(*shown).stdout, shown)
+        self.assertEqual(json.loads(folder.run("inbox", "bob", "--json").stdout)["pending"], 0)
+
     def test_a_stopped_hub_makes_the_mailbox_as_it_was_added(self):
         folder = self.folder
         folder.run("agent", "add", "bob", "--durability", "written")

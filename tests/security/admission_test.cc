@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "temporary_folder.h"
 
 namespace capstan {
@@ -159,6 +161,8 @@ TEST(LoadAdmissions, EveryProblemOfEveryFileIsToldAtOnce) {
   put("e-names", text_of(other, "'e'", "agent"));
   put("f-no-names", text_of(other, "[]", "agent"));
   put("g-glob", text_of(other, "['g/*']", "agent"));
+  put("g-durability", text_of(other, "['g']", "agent") + "durability = 'eternal'\n");
+  put("g-durability-number", text_of(other, "['g']", "agent") + "durability = 1\n");
   put("h-unknown", text_of(other, "['h']", "agent") + "rloe = 1\n");
   put("i-missing", "role = 'agent'\n");
   put("j-broken", "public = ");
@@ -172,9 +176,12 @@ TEST(LoadAdmissions, EveryProblemOfEveryFileIsToldAtOnce) {
   for (const std::string_view part :
        {"'a-good' and 'b-same-key' have the same key", "c-short-key: ", "d-role: 'role' must be",
         "e-names:2:9: 'names' must be a list", "f-no-names: 'names' must have 1 to 1024",
-        "g-glob: a name or glob must", "h-unknown:4:1: unknown key 'rloe'",
-        "i-missing: 'public' is missing", "i-missing: 'names' is missing",
-        "j-broken:1:", "k space: an agent's name must", "l-folder is not a file"}) {
+        "g-glob: a name or glob must",
+        "g-durability: 'durability' must be 'synced', 'written' or 'memory'",
+        "g-durability-number:4:", "'durability' must be 'synced', 'written' or 'memory'",
+        "h-unknown:4:1: unknown key 'rloe'", "i-missing: 'public' is missing",
+        "i-missing: 'names' is missing", "j-broken:1:", "k space: an agent's name must",
+        "l-folder is not a file"}) {
     EXPECT_NE(told.find(part), std::string::npos) << part << "\n in \n" << told;
   }
 }
@@ -184,10 +191,19 @@ TEST(LoadAdmissions, WhatIsWrittenIsWhatIsReadSortedByName) {
   Admission boss = admission_of("operator", {"operator"});
   boss.role = Role::kAdmin;
   const Admission node = admission_of("node1", {"worker-*", "carol", "?"});
+  // The durability of mailboxes: said or not, it is read as it was written.
+  std::vector<Admission> all{node, boss};
+  for (const char* durability : {"synced", "written", "memory"}) {
+    all.push_back(admission_of(std::string("x-") + durability, {"x"}));
+    all.back().durability = durability;
+    ASSERT_TRUE(write_admission(folder.path(), all.back()).ok());
+  }
+  std::sort(all.begin(), all.end(),
+            [](const Admission& a, const Admission& b) { return a.name < b.name; });
   ASSERT_TRUE(write_admission(folder.path(), boss).ok());
   ASSERT_TRUE(write_admission(folder.path(), node).ok());
   put_file(folder / ".bob.x7Yz12", "left by a crash", 0600);
-  EXPECT_EQ(load_admissions(folder.path()).value(), (std::vector<Admission>{node, boss}));
+  EXPECT_EQ(load_admissions(folder.path()).value(), all);
 }
 
 TEST(RetireAdmission, ClosesTheDoorAndIsRememberedUntilForgotten) {

@@ -163,7 +163,7 @@ class Auditor {
   EnvelopeId told_id_;                 // The latest that anybody has heard of.
   bool power_was_cut_ = false;         // Since the last start.
   std::uint64_t notices_dropped_ = 0;  ///< Deaths that this boot could not tell of.
-  std::uint64_t wall_ns_max_ = 0;    // Latest that the hub has read.
+  std::uint64_t wall_ns_max_ = 0;      // Latest that the hub has read.
 };
 
 }  // namespace capstan::sim

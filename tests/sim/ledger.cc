@@ -68,7 +68,12 @@ std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns)
     }
     case RecordType::kSkipped: {
       const auto skipped = decode_skipped_record(record.payload);
-      return skipped ? take_number(skipped->producer, skipped->number, {}) : "not a skip";
+      if (!skipped) return "not a skip";
+      for (std::uint64_t i = 0; i < skipped->count; ++i) {
+        std::string wrong = take_number(skipped->producer, skipped->number + i, {});
+        if (!wrong.empty()) return wrong;
+      }
+      return {};
     }
     case RecordType::kDuplicate: {
       const auto duplicate = decode_duplicate_record(record.payload);

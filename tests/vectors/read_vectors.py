@@ -459,6 +459,10 @@ def decode_record(octets):
         rest = b"" if len(rest) == length else refuse("damaged")
     if fields.get("priority", 0) > 2:
         refuse("damaged")
+    if name == "skipped" and rest:
+        (fields["count"],), rest = take_fixed("<Q", rest)
+        if fields["count"] < 2 or fields["number"] + fields["count"] > 2**64 - 1:
+            refuse("damaged")
     if name == "settled":
         count = fields["intervals"]
         if len(rest) != 16 * count:
@@ -500,6 +504,8 @@ def encode_record(fields):
         elif name == "settled":
             rest = b"".join(struct.pack("<QQ", *pair) for pair in fields["intervals"])
             values[-1] = len(fields["intervals"])
+        elif name == "skipped" and "count" in fields:
+            rest = struct.pack("<Q", fields["count"])
         values = [bytes.fromhex(v) if isinstance(v, str) else v for v in values]
         payload = struct.pack(form, *values) + rest
     return RECORD_HEADER.pack(len(payload), kind, priority, recipient_count) + payload

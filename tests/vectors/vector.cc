@@ -333,10 +333,12 @@ Json fields_of(const SettledRecord& r) {
 }
 
 Json fields_of(const SkippedRecord& r) {
-  return {{"record", "skipped"},
-          {"agent", r.producer.agent.hex()},
-          {"epoch", r.producer.epoch},
-          {"number", r.number}};
+  Json fields{{"record", "skipped"},
+              {"agent", r.producer.agent.hex()},
+              {"epoch", r.producer.epoch},
+              {"number", r.number}};
+  if (r.count != 1) fields["count"] = r.count;
+  return fields;
 }
 
 Json fields_of(const DuplicateRecord& r) {

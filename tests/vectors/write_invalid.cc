@@ -181,6 +181,11 @@ void write_invalid_records(VectorFile& file) {
   ++envelope[6];
   bad("an envelope without the recipient that it counts", envelope);
   bad("a row whose key is longer than the record", raw("05000000090000000200000053"));
+  ByteBuffer stretch = recorded(SkippedRecord{{id<AgentId>(1), 1}, 1, 2});
+  stretch[stretch.size() - 8] = 1;
+  bad("a stretch of one skipped number", stretch);
+  bad("a stretch of skipped numbers that wraps",
+      recorded(SkippedRecord{{id<AgentId>(1), 1}, 1, UINT64_MAX}));
 }
 
 }  // namespace

@@ -190,6 +190,12 @@ void write_params(VectorFile& file) {
                                .set("texts", std::vector<std::string>{"worker-*", "carol"})));
   file.valid("an empty list", "params",
              encode_params(ParamMap().set("names", std::vector<std::string>{})));
+  file.valid("agent_add with a durability", "params",
+             encode_params(ParamMap()
+                               .set("durability", "memory")
+                               .set("key", ByteBuffer(32, 0x5a))
+                               .set("name", "bob")
+                               .set("names", std::vector<std::string>{"bob", "bob-*"})));
   file.tolerated("keys in another order", "params", raw("82a16201a16102"));
 }
 
@@ -222,7 +228,12 @@ void write_records(VectorFile& file) {
   settled.bytes = 0;
   settled.intervals = {{Position{3}, Position{UINT64_MAX}}};
   file.valid("settled by a gap", "record", recorded(settled));
+  settled.why = SettledWhy::kPassed;
+  settled.intervals = {{Position{8}, Position{16'391}}};
+  file.valid("settled by a start that passes over", "record", recorded(settled));
   file.valid("skipped", "record", recorded(SkippedRecord{{id<AgentId>(0x20), 77}, 6}));
+  file.valid("a stretch that is skipped", "record",
+             recorded(SkippedRecord{{id<AgentId>(0x20), 77}, 7, 16'384}));
   file.valid("duplicate", "record",
              recorded(DuplicateRecord{{id<AgentId>(0x20), 77}, 7, id<EnvelopeId>(0x30)}));
   file.valid(

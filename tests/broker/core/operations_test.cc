@@ -248,6 +248,17 @@ TEST(Operations, AnAgentsDurabilityIsSetWhenItIsAddedAndTold) {
   }
 }
 
+TEST(Operations, AMailboxMayBeAddedThatStoresNothing) {
+  World world;
+  Peer& admin = connect_operator(world);
+  const ParamMap dave = new_agent("dave", {"dave"}).set("durability", std::string("memory"));
+  world.say(admin, Request{5, "agent_add", encode_params(dave)});
+  world.commit();
+  EXPECT_EQ(world.state().find_agent("dave")->durability, Durability::kMemory);
+  const ParamMap globs = new_agent("erin", {"erin-*"}).set("durability", std::string("eternal"));
+  EXPECT_EQ(world.request(admin, "agent_add", globs).code, ErrorCode::kInvalidArgument);
+}
+
 TEST(Operations, ADurabilityThatIsNoneOrAnotherThanBeforeIsRefused) {
   World world;
   Peer& admin = connect_operator(world);

@@ -59,6 +59,7 @@ TEST(EnvelopeId, LayoutIsClockShardSequenceBigEndian) {
   const EnvelopeId id = EnvelopeId::make(kClockNs, 0x090a, Sequence{0x0b0c0d0e0f10});
   EXPECT_EQ(id.hex(), "0102030405060708090a0b0c0d0e0f10");
   EXPECT_EQ(id.clock_ns(), kClockNs);
+  EXPECT_EQ(id.shard(), 0x090a);
   EXPECT_EQ(id.sequence(), Sequence{0x0b0c0d0e0f10});
 }
 

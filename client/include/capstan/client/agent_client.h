@@ -22,8 +22,8 @@ namespace capstan {
 struct Delivery {
   std::uint64_t number = 0;   ///< For acknowledge(); counts from 1 and goes on after a reconnect.
   std::uint32_t attempt = 1;  ///< Above 1: an earlier receiver may have seen it.
-  Position position;
-  Bytes bytes;                        ///< Compact form; lives as long as `owner`.
+  Position position;          ///< Zero: its mailbox stores nothing, and it never comes again.
+  Bytes bytes;                ///< Compact form; lives as long as `owner`.
   std::shared_ptr<const void> owner;  ///< Shared by the deliveries that came together.
 
   /// Errors: kMalformedFrame.

@@ -26,8 +26,8 @@ struct SessionOptions {
   std::string agent;
   AttachMode mode = AttachMode::kPost;
   RefusalPolicy refusal = RefusalPolicy::kSkip;
-  /// A full inbox or a full disk of the hub: true repeats until there is room, false reports
-  /// inbox_full or disk_full as a refusal.
+  /// A full inbox, a full disk of the hub, or an absent receiver whose mailbox stores nothing: true
+  /// repeats until it goes, false reports inbox_full, disk_full or not_delivered as a refusal.
   bool wait_when_full = true;
   std::uint64_t credit_envelopes = 4096;         ///< Delivered and not yet acknowledged, at most.
   std::uint64_t credit_bytes = 8 * 1024 * 1024;  ///< The same in bytes.
@@ -63,8 +63,8 @@ struct Delivered {
   SessionId session = 0;
   std::uint64_t delivery = 0;  ///< The client's own count from 1: it goes on after a reconnect.
   std::uint32_t attempt = 1;
-  Position position;
-  Bytes envelope;  ///< Compact form; points into the body part that was passed to body().
+  Position position;  ///< Zero: its mailbox stores nothing, and it never comes again.
+  Bytes envelope;     ///< Compact form; points into the body part that was passed to body().
 };
 
 /// Numbers first … first + count - 1 are on the hub's disk.

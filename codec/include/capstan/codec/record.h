@@ -117,10 +117,12 @@ struct SettledRecord {
   bool operator==(const SettledRecord&) const = default;
 };
 
-/// The client gave up a number that had been refused.
+/// Numbers that are settled without an envelope: one that the client gave up, or a stretch of those
+/// whose mail went on without being stored.
 struct SkippedRecord {
   ProducerId producer;
-  std::uint64_t number = 0;
+  std::uint64_t number = 0;  ///< The first.
+  std::uint64_t count = 1;
   bool operator==(const SkippedRecord&) const = default;
 };
 

@@ -27,7 +27,8 @@ struct Admission {
   PublicKey key;
   std::vector<std::string> names;  ///< 1..kAdmissionNamesMax agent names or globs over them.
   Role role = Role::kAgent;
-  std::string durability{};  ///< Of agents made for it: "synced", "written"; empty: not said.
+  std::string
+      durability{};  ///< Of agents made for it: "synced", "written", "memory"; empty: not said.
 
   bool operator==(const Admission&) const = default;
 };

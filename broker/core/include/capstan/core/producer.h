@@ -10,10 +10,10 @@
 
 namespace capstan {
 
-/// One client life: which of its numbers are stored or skipped, and the ids that they were given.
+/// One client life: which of its numbers are settled, and the ids that they were given.
 class Producer {
  public:
-  /// Consecutive numbers with consecutive ids; a zero id: the numbers were skipped.
+  /// Consecutive numbers with consecutive ids; a zero id: nothing is stored under the numbers.
   struct Run {
     std::uint64_t first = 0;
     std::uint64_t count = 0;
@@ -24,8 +24,10 @@ class Producer {
   Producer() = default;
   Producer(PositionSet settled, std::deque<Run> runs, Sequence last_used);
 
-  /// Notes that `number` is stored under `id` (zero: skipped), by the record at `sequence`.
-  void settle(std::uint64_t number, const EnvelopeId& id, Sequence sequence);
+  /// Notes that `count` numbers from `number` on are stored under `id` and the ids that follow it
+  /// (zero: without one), by the record at `sequence`.
+  void settle(std::uint64_t number, const EnvelopeId& id, Sequence sequence,
+              std::uint64_t count = 1);
 
   [[nodiscard]] bool is_settled(std::uint64_t number) const { return settled_.contains(number); }
 

@@ -49,7 +49,8 @@ enum class Reaction : std::uint8_t {
   X(kLocked, 28, "locked", kNever)                         \
   X(kBadConfig, 29, "bad_config", kNever)                  \
   X(kInsecureFile, 30, "insecure_file", kNever)            \
-  X(kDiskFull, 31, "disk_full", kLater)
+  X(kDiskFull, 31, "disk_full", kLater)                    \
+  X(kNotDelivered, 32, "not_delivered", kLater)
 
 enum class ErrorCode : std::uint8_t {
 #define CAPSTAN_ERROR_ENUMERATOR(name, number, text, reaction) name = number,

@@ -82,6 +82,7 @@ struct EnvelopeId : Id<struct EnvelopeIdTag> {
     return EnvelopeId{*id};
   }
   [[nodiscard]] std::uint64_t clock_ns() const;
+  [[nodiscard]] std::uint16_t shard() const;
   [[nodiscard]] Sequence sequence() const;
   /// The id `n` sequences later with the same clock: ids of one run differ in nothing else.
   [[nodiscard]] EnvelopeId plus(std::uint64_t n) const;
