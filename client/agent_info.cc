@@ -17,6 +17,9 @@ Result<AgentInfo> agent_info_in(const ParamMap& described) {
   info.version = described.number("version").value_or(0);
   if (described.text("presence") == "online") info.presence = PresenceState::kOnline;
   info.presence_since_ns = described.number("presence_since_ns").value_or(0);
+  if (const auto text = described.text("durability")) {
+    info.durability = durability_of_text(*text).value_or(Durability::kSynced);
+  }
   info.profile.passport = described.bytes("passport").value_or(ByteBuffer());
   info.profile.resume = described.bytes("resume").value_or(ByteBuffer());
   info.profile.skill = described.text("skill_md").value_or("");

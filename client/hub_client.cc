@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "agent_state.h"
+#include "capstan/base/check.h"
 #include "work_queue.h"
 
 namespace capstan {
@@ -194,6 +195,7 @@ class IoLoop final : public HubClient {
         const auto* candidate = std::get_if<LinkBody>(&each);
         return candidate != nullptr && holds(*candidate, delivered->envelope);
       });
+      CAPSTAN_CHECK(body != arrived.end());
       at = deliver_stretch(at, std::get<LinkBody>(*body));
     }
     out_.events.clear();

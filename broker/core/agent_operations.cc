@@ -78,13 +78,10 @@ Answer agent_add(Core& core, Connection& connection, const Request& request,
     if (known != nullptr && known->key != admitted.key) {
       return Error{ErrorCode::kAlreadyExists, "agent '" + glob + "' belongs to another key"};
     }
-    if (!admitted.durability) continue;
-    if (const Status fits = check_durability(*admitted.durability, known); !fits) {
-      return fits.error();
+    if (admitted.durability) {
+      const Status fits = check_durability(*admitted.durability, known);
+      if (!fits) return fits.error();
     }
-  }
-  for (const std::string& glob : *names) {
-    if (!check_agent_name(glob)) continue;
     literal.push_back(glob);
   }
   ParamMap result;

@@ -23,6 +23,12 @@ AgentId make_agent_id(Core& core) {
   return id;
 }
 
+/// No agent changes hands: an owner without a key and an agent without one fit everybody.
+bool is_owner(const AdmittedKey& owner, const AgentRecord& agent) {
+  const decltype(agent.key) nobody{};
+  return agent.key == owner.key || agent.key == nobody || owner.key == nobody;
+}
+
 }  // namespace
 
 bool may_use_name(const Connection& connection, const std::string& name) {
@@ -42,19 +48,14 @@ Result<AgentId> authorize_agent(const Core& core, const Connection& connection,
                                 const std::string& name) {
   const AgentRecord* agent = core.state.find_agent(name);
   if (agent == nullptr || !may_use_name(connection, name)) return denied(name);
-  const auto& owner = connection.identity.key;
-  const decltype(agent->key) nobody{};
-  if (agent->key != owner && agent->key != nobody && owner != nobody) return denied(name);
+  if (!is_owner(connection.identity, *agent)) return denied(name);
   return agent->id;
 }
 
 Result<AgentId> create_agent(Core& core, const std::string& name, const AdmittedKey& owner) {
   if (const AgentRecord* known = core.state.find_agent(name)) {
-    const bool ownerless = known->key == decltype(known->key){};
-    if (known->key == owner.key || ownerless || owner.key == decltype(owner.key){}) {
-      return known->id;
-    }
-    return denied(name);
+    if (!is_owner(owner, *known)) return denied(name);
+    return known->id;
   }
   if (const Status valid = check_agent_name(name); !valid) return valid.error();
   AgentRecord agent;

@@ -67,7 +67,11 @@ int run_agent_unregister(const CommonOptions& common, const AgentShowOptions& op
   if (const Status done = (*client)->unregister_agent(options.name, kRequestTimeoutMs); !done) {
     return report(done.error());
   }
-  if (!common.json) std::cout << "unregistered " << options.name << "; its mail waits for it\n";
+  if (common.json) {
+    std::cout << nlohmann::json{{"name", options.name}}.dump() << '\n';
+  } else {
+    std::cout << "unregistered " << options.name << "; its mail waits for it\n";
+  }
   return kExitDone;
 }
 

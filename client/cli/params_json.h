@@ -12,10 +12,10 @@ namespace capstan::cli {
 [[nodiscard]] nlohmann::json to_json(const ParamMap& params);
 [[nodiscard]] nlohmann::json to_json(const std::vector<ParamMap>& rows);
 
-/// Indented, with a line break behind it. Texts come from anybody: what is no UTF-8 is replaced.
 /// An agent with its passport, résumé and rule as what they say, not as octets.
 [[nodiscard]] nlohmann::json agent_json(const ParamMap& agent);
 
+/// Indented, with a line break behind it. Texts come from anybody: what is no UTF-8 is replaced.
 [[nodiscard]] std::string json_text(const nlohmann::json& json);
 
 }  // namespace capstan::cli

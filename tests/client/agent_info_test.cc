@@ -39,6 +39,7 @@ TEST(AgentInfo, DescribesOneAgentAndListsAllPagesAlsoEmptyOnes) {
   ASSERT_TRUE(bob.ok());
   EXPECT_EQ(bob->profile.skill, "# how");
   EXPECT_EQ(bob->presence, PresenceState::kOnline);
+  EXPECT_EQ(bob->durability, Durability::kWritten);
   EXPECT_EQ((*client)->get_agent("nobody", kPatienceMs).error().code, ErrorCode::kNotFound);
   const auto agents = (*client)->list_agents({}, kPatienceMs);
   ASSERT_TRUE(agents.ok());

@@ -66,7 +66,8 @@ class FakeHub {
         .set("agent_id", ByteBuffer(16, static_cast<std::uint8_t>(name[0])))
         .set("presence", std::string("online"))
         .set("registered", true)
-        .set("version", std::uint64_t{4});
+        .set("version", std::uint64_t{4})
+        .set("durability", std::string("written"));
   }
   /// One agent a page, and an empty page between them.
   static ByteBuffer page(const ParamMap& params) {

@@ -3,30 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
+#include "allocation_count.h"
 #include "capstan/codec/envelope.h"
 #include "samples.h"
 
-namespace {
-
-std::size_t allocations = 0;
-
-}  // namespace
-
-// Not inlined: the compiler would see malloc() beside delete, and warn of the mixture.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  ++allocations;
-  void* memory = std::malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-
 namespace capstan {
 namespace {
+
+using test::allocation_count;
 
 constexpr std::uint64_t kFrames = 1'000;
 
@@ -64,23 +48,23 @@ bool is_read(std::uint8_t type, Bytes frame) {
 
 TEST(Compact, ReadingTheFramesOfTheHotPathAllocatesNothing) {
   const ByteBuffer body = busy_body();
-  EXPECT_GT(allocations, 0U) << "they are counted";
+  EXPECT_GT(allocation_count(), 0U) << "they are counted";
   std::uint64_t frames = 0;
-  const std::size_t before = allocations;
+  const std::uint64_t before = allocation_count();
   FrameRow row(body);
   while (const auto frame = row.next()) {
     const auto type = peek_type(*frame);
     if (type && is_read(*type, *frame)) ++frames;
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocation_count(), before);
   EXPECT_EQ(frames, 4 * kFrames);
 }
 
 TEST(Compact, StampingAnEnvelopeAllocatesNothing) {
   ByteBuffer bytes = codec_test::encoded(codec_test::full_envelope());
-  const std::size_t before = allocations;
+  const std::uint64_t before = allocation_count();
   stamp_envelope(bytes.data(), EnvelopeId{}, 1, ChannelId{}, AgentId{});
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocation_count(), before);
 }
 
 }  // namespace

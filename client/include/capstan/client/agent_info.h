@@ -22,6 +22,8 @@ struct AgentInfo {
   std::uint64_t version = 0;  ///< One more with each change of what the agent says about itself.
   PresenceState presence = PresenceState::kOffline;
   std::uint64_t presence_since_ns = 0;  ///< The hub's wall clock.
+  /// What mail that its mailbox has accepted survives.
+  Durability durability = Durability::kSynced;
   /// Of get_agent() alone; the rule is told to the agent's own key and to operators.
   AgentProfile profile;
 };
