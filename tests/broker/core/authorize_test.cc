@@ -12,9 +12,7 @@ using Errors = std::vector<ErrorCode>;
 void send_as(World& world, Peer& peer, std::uint64_t number, const AgentId& sender) {
   Envelope envelope = world.envelope("bob", "hello");
   envelope.sender_id = sender;
-  ByteBuffer bytes;
-  encode_envelope(envelope, bytes);
-  world.say(peer, SendView{1, number, bytes});
+  world.send(peer, number, envelope);
   world.commit();
 }
 
@@ -63,9 +61,7 @@ TEST(Authorize, AZeroSenderIsFilledInAndSoIsAllThatTheHubStamps) {
   Envelope lying = world.envelope("bob", "hello");
   lying.created_at_ns = 1;
   lying.envelope_id.bytes.fill(0xff);
-  ByteBuffer bytes;
-  encode_envelope(lying, bytes);
-  world.say(alice, SendView{1, 1, bytes});
+  world.send(alice, 1, lying);
   world.commit();
   const Envelope delivered = bob.take_one<core_test::Notified>().envelope;
   EXPECT_EQ(delivered.sender_id, world.id("alice"));

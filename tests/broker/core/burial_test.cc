@@ -79,9 +79,7 @@ TEST(Burial, MailOfEveryPriorityIsBuriedInTheOrderOfArrival) {
   for (const Priority priority : {Priority::kBackground, Priority::kUrgent, Priority::kNormal}) {
     Envelope envelope = mail.world.envelope("bob", "text");
     envelope.priority = priority;
-    ByteBuffer bytes;
-    encode_envelope(envelope, bytes);
-    mail.world.say(mail.alice, SendView{1, ++number, bytes});
+    mail.world.send(mail.alice, ++number, envelope);
     mail.world.commit();
     mail.ids.push_back(mail.alice.take_one<Accept>().first_id);
   }

@@ -30,9 +30,7 @@ struct Expiry : ::testing::Test {
     Envelope envelope = world.envelope("bob", text);
     envelope.ttl_seconds = ttl_seconds;
     envelope.priority = priority;
-    ByteBuffer bytes;
-    encode_envelope(envelope, bytes);
-    world.say(alice, SendView{1, ++number, bytes});
+    world.send(alice, ++number, envelope);
     world.commit();
   }
   void pass_s(std::uint64_t seconds) {
@@ -121,9 +119,7 @@ TEST_F(Expiry, MailThatIsNotInMemoryIsReadFirst) {
   for (std::uint64_t n = 1; n <= 3; ++n) {
     Envelope envelope = small.envelope("bob", "late");
     envelope.ttl_seconds = 5;
-    ByteBuffer bytes;
-    encode_envelope(envelope, bytes);
-    small.say(poster, SendView{1, n, bytes});
+    small.send(poster, n, envelope);
     small.commit();
   }
   for (int i = 0; i < 10; ++i) {
@@ -146,9 +142,7 @@ TEST_F(Expiry, ADamagedBlockIsReadOnceAndIsOneGap) {
   for (std::uint64_t n = 1; n <= 3; ++n) {
     Envelope envelope = small.envelope("bob", "one of three");
     if (n == 2) envelope.ttl_seconds = 5;
-    ByteBuffer bytes;
-    encode_envelope(envelope, bytes);
-    small.say(poster, SendView{1, n, bytes});
+    small.send(poster, n, envelope);
     small.commit();
   }
   small.pass_ms(10'000);
@@ -228,9 +222,7 @@ TEST_F(Expiry, NobodyIsToldOfANoticeThatExpires) {
   world.attach(again, "alice", posting());
   Envelope envelope = world.envelope("bob", "late");
   envelope.ttl_seconds = 1;
-  ByteBuffer bytes;
-  encode_envelope(envelope, bytes);
-  world.say(again, SendView{1, 1, bytes});
+  world.send(again, 1, envelope);
   world.commit();
   pass_s(3);
   EXPECT_EQ(world.pending("alice"), 1U);
@@ -251,9 +243,7 @@ TEST_F(Expiry, ADamagedBlockIsAGapOnceAndNotForEver) {
   small.commit();
   Envelope envelope = small.envelope("bob", "late");
   envelope.ttl_seconds = 5;
-  ByteBuffer bytes;
-  encode_envelope(envelope, bytes);
-  small.say(poster, SendView{1, 2, bytes});
+  small.send(poster, 2, envelope);
   small.commit();
   small.send(poster, 3, "carol", "takes the cache");
   small.commit();
@@ -278,9 +268,7 @@ TEST_F(Expiry, AFullInboxGetsNoNotice) {
   full.commit();
   Envelope envelope = full.envelope("bob", "late");
   envelope.ttl_seconds = 1;
-  ByteBuffer bytes;
-  encode_envelope(envelope, bytes);
-  full.say(poster, SendView{1, 2, bytes});
+  full.send(poster, 2, envelope);
   full.commit();
   full.pass_ms(3000);
   full.settle_all();

@@ -174,7 +174,12 @@ ByteBuffer World::envelope_bytes(const std::string& to, const std::string& text)
 
 void World::send(Peer& peer, std::uint64_t number, const std::string& to, const std::string& text,
                  SessionId session) {
-  const ByteBuffer bytes = envelope_bytes(to, text);
+  send(peer, number, envelope(to, text), session);
+}
+
+void World::send(Peer& peer, std::uint64_t number, const Envelope& content, SessionId session) {
+  ByteBuffer bytes;
+  encode_envelope(content, bytes);
   say(peer, SendView{session, number, bytes});
 }
 

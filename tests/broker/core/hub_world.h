@@ -139,6 +139,7 @@ class World {
   void feed(Peer& peer, const ByteBuffer& body) { tell(FramesArrived{peer.id(), body}); }
   void send(Peer& peer, std::uint64_t number, const std::string& to, const std::string& text,
             SessionId session = 1);
+  void send(Peer& peer, std::uint64_t number, const Envelope& content, SessionId session = 1);
   void skip(Peer& peer, std::uint64_t number, SessionId session = 1);
   void ack(Peer& peer, const EnvelopeId& id, SessionId session = 1);
   void ack_up_to(Peer& peer, std::uint64_t delivery, SessionId session = 1);

@@ -21,9 +21,7 @@ class Sender {
   void send(Priority priority, const std::string& text) {
     Envelope envelope = world_.envelope("bob", text);
     envelope.priority = priority;
-    ByteBuffer bytes;
-    encode_envelope(envelope, bytes);
-    world_.say(peer_, SendView{1, ++number_, bytes});
+    world_.send(peer_, ++number_, envelope);
   }
 
  private:

@@ -175,9 +175,7 @@ TEST_F(PassOn, AnIdempotencyKeyIsNeitherLookedUpNorRemembered) {
   for (std::uint64_t number = 1; number <= 2; ++number) {
     Envelope envelope = world.envelope("bob", "same");
     envelope.idempotency_key = "key";
-    ByteBuffer bytes;
-    encode_envelope(envelope, bytes);
-    world.say(alice, SendView{1, number, bytes});
+    world.send(alice, number, envelope);
   }
   EXPECT_EQ(bob.take_texts(), (Texts{"same", "same"}));
 }
@@ -295,9 +293,7 @@ struct PassOnNotices : PassOn {
     world.attach(dave, "dave", binding);
     Envelope envelope = world.envelope("carol", "too late");
     envelope.ttl_seconds = 1;
-    ByteBuffer bytes;
-    encode_envelope(envelope, bytes);
-    world.say(dave, SendView{1, 1, bytes});
+    world.send(dave, 1, envelope);
     world.commit();
     EXPECT_EQ(accepted(dave), Numbers{1});
   }

@@ -41,9 +41,7 @@ TEST(ResendOperation, PriorityStaysAndTheTtlCountsAnew) {
   Envelope urgent = mail.world.envelope("bob", "soon");
   urgent.priority = Priority::kUrgent;
   urgent.ttl_seconds = 100;
-  ByteBuffer bytes;
-  encode_envelope(urgent, bytes);
-  mail.world.say(mail.alice, SendView{1, 1, bytes});
+  mail.world.send(mail.alice, 1, urgent);
   mail.world.commit();
   mail.kill(1);
   mail.world.pass_ms(3'600'000);

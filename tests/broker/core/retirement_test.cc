@@ -112,9 +112,7 @@ TEST(Retirement, NothingThatWasPlannedForItHappens) {
   RemovalWorld mail(2);
   Envelope late = mail.world.envelope("bob", "late");
   late.ttl_seconds = 5;
-  ByteBuffer bytes;
-  encode_envelope(late, bytes);
-  mail.world.say(mail.alice, SendView{1, 3, bytes});
+  mail.world.send(mail.alice, 3, late);
   mail.world.commit();
   Peer& bob = mail.bob(1);
   mail.nack(bob, 1, "busy", 3000);

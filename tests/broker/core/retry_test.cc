@@ -244,9 +244,7 @@ TEST(Retry, AFailedDeliveryThatIsTooOldExpires) {
   Mail mail(0);
   Envelope envelope = mail.world.envelope("bob", "late");
   envelope.ttl_seconds = 5;
-  ByteBuffer bytes;
-  encode_envelope(envelope, bytes);
-  mail.world.say(mail.alice, SendView{1, 1, bytes});
+  mail.world.send(mail.alice, 1, envelope);
   mail.world.commit();
   Peer& bob = mail.bob(1);
   ASSERT_EQ(bob.take<Notified>().size(), 1U);
@@ -261,9 +259,7 @@ TEST(Retry, AJumpOfTheWallClockLetsNoFailedDeliveryExpire) {
   Mail mail(0);
   Envelope envelope = mail.world.envelope("bob", "in time");
   envelope.ttl_seconds = 600;
-  ByteBuffer bytes;
-  encode_envelope(envelope, bytes);
-  mail.world.say(mail.alice, SendView{1, 1, bytes});
+  mail.world.send(mail.alice, 1, envelope);
   mail.world.commit();
   Peer& bob = mail.bob(1);
   ASSERT_EQ(bob.take<Notified>().size(), 1U);

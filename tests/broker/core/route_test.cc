@@ -14,9 +14,7 @@ TEST(Route, AnEnvelopeToAChannelThatNobodyHasIsNotFound) {
   world.attach(alice, "alice", posting());
   Envelope envelope = world.envelope("bob", "hello");
   envelope.channel_id.bytes.fill(0x11);
-  ByteBuffer bytes;
-  encode_envelope(envelope, bytes);
-  world.say(alice, SendView{1, 1, bytes});
+  world.send(alice, 1, envelope);
   world.commit();
   const ErrorFrame error = alice.take_one<ErrorFrame>();
   EXPECT_EQ(error.code, ErrorCode::kNotFound);
