@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Runs the proofs one after the other and prints one table: what, how it went, how long it took, and
 its closing line. Each one's output is in build/prove/NAME.log. The exit code is 1 when one failed.
+With --resume, what went well at this very commit, with nothing changed, is not run again.
 """
 
 import argparse
+import dataclasses
+import json
 import pathlib
 import re
 import subprocess
@@ -12,6 +15,16 @@ import time
 
 ROOT = pathlib.Path(__file__).parents[2]
 LOGS = ROOT / "build" / "prove"
+
+
+@dataclasses.dataclass
+class Outcome:
+    """`closing`: the last line that looks like the end of it."""
+
+    name: str
+    fine: bool
+    seconds: float
+    closing: str
 
 
 class Proof:
@@ -25,7 +38,6 @@ class Proof:
         self.closing = re.compile(closing)
 
     def run(self):
-        """(whether every step was fine, seconds, closing line)"""
         log = LOGS / f"{self.name}.log"
         began = time.monotonic()
         with open(log, "w", encoding="utf-8") as out:
@@ -34,7 +46,7 @@ class Proof:
         last = next((line.strip() for line in reversed(lines) if self.closing.search(line)), "")
         if fine and not last:
             fine, last = False, f"no closing line in {log.relative_to(ROOT)}"
-        return fine, time.monotonic() - began, last
+        return Outcome(self.name, fine, time.monotonic() - began, last)
 
     @staticmethod
     def _run_step(step, out):
@@ -70,24 +82,56 @@ PROOFS = [
 ]
 
 
-def table(results):
+def sources():
+    """The commit that stands here; None when something has changed since."""
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    changes = git("status", "--porcelain")
+    if changes.returncode != 0 or changes.stdout:
+        return None
+    return git("rev-parse", "HEAD").stdout.strip()
+
+
+def remember(outcome, commit):
+    """That it went well at this commit."""
+    if outcome.fine and commit:
+        (LOGS / f"{outcome.name}.json").write_text(
+            json.dumps({"commit": commit, **dataclasses.asdict(outcome)}), encoding="utf-8")
+
+
+def remembered(name, commit):
+    """How it went at this commit; None when it did not go well, or was not run."""
+    try:
+        known = json.loads((LOGS / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return Outcome(**known) if known.pop("commit") == commit else None
+
+
+def table(outcomes):
     """One line a proof; the closing line as it is."""
-    width = max(len(name) for name, *_ in results)
-    return [f"{name:{width}}  {'ok' if fine else 'FAILED':6}  {seconds:7.0f} s  {last}"
-            for name, fine, seconds, last in results]
+    width = max(len(each.name) for each in outcomes)
+    return [f"{each.name:{width}}  {'ok' if each.fine else 'FAILED':6}  {each.seconds:7.0f} s  "
+            f"{each.closing}" for each in outcomes]
 
 
-def prove(proofs):
+def prove(proofs, resume=False):
     LOGS.mkdir(parents=True, exist_ok=True)
-    results = []
+    commit = sources()
+    outcomes = []
     for proof in proofs:
         print(f"== {proof.name}: {proof.says}", flush=True)
-        fine, seconds, last = proof.run()
-        results.append((proof.name, fine, seconds, last))
-        print(f"== {proof.name}: {'ok' if fine else 'FAILED'} after {seconds:.0f} s: {last}",
-              flush=True)
-    print(*table(results), sep="\n")
-    failed = [name for name, fine, *_ in results if not fine]
+        outcome = remembered(proof.name, commit) if resume else None
+        when = "earlier" if outcome else "now"
+        if outcome is None:
+            outcome = proof.run()
+            # It takes long enough for somebody to change the sources beneath it.
+            remember(outcome, commit if sources() == commit else None)
+        outcomes.append(outcome)
+        print(f"== {proof.name}: {'ok' if outcome.fine else 'FAILED'} {when}, after "
+              f"{outcome.seconds:.0f} s: {outcome.closing}", flush=True)
+    print(*table(outcomes), sep="\n")
+    failed = [each.name for each in outcomes if not each.fine]
     if failed:
         print(f"FAILED: {', '.join(failed)}; the output is in {LOGS.relative_to(ROOT)}")
     return 1 if failed else 0
@@ -98,6 +142,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="these proofs (default: all)")
     parser.add_argument("--list", action="store_true", help="what there is, in order")
+    parser.add_argument("--resume", action="store_true",
+                        help="go on: take over what went well at this commit already")
     options = parser.parse_args()
     known = {proof.name: proof for proof in PROOFS}
     if options.list:
@@ -107,7 +153,8 @@ def main():
     strangers = [name for name in options.names if name not in known]
     if strangers:
         parser.error(f"no such proof: {', '.join(strangers)}; there are {', '.join(known)}")
-    return prove([p for p in PROOFS if not options.names or p.name in options.names])
+    return prove([p for p in PROOFS if not options.names or p.name in options.names],
+                 options.resume)
 
 
 if __name__ == "__main__":
