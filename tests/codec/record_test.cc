@@ -184,14 +184,24 @@ TEST(Records, EveryOtherKindIsExact) {
   expect_exact(SettledRecord{}, RecordType::kSettled, decode_settled_record);
   expect_exact(SkippedRecord{{id_from<AgentId>(0x10), 9}, 4}, RecordType::kSkipped,
                decode_skipped_record);
-  expect_exact(SkippedRecord{{id_from<AgentId>(0x10), 9}, 4, 16'384}, RecordType::kSkipped,
-               decode_skipped_record);
   expect_exact(SegmentRecord{Sequence{5}, SegmentState::kDropping}, RecordType::kSegment,
                decode_segment_record);
   expect_exact(AgentRetiredRecord{id_from<AgentId>(0x10), 5}, RecordType::kAgentRetired,
                decode_agent_retired_record);
   expect_exact(StartRecord{id_from<BootId>(0x10), 5}, RecordType::kStart, decode_start_record);
   expect_exact(Gap{Sequence{3}, Sequence{9}}, RecordType::kGap, decode_gap_record);
+}
+
+TEST(Records, ASkippedStretchWithoutItsCountIsOneNumber) {
+  const SkippedRecord stretch{{id_from<AgentId>(0x10), 9}, 4, 16'384};
+  const ByteBuffer payload = payload_of(stretch, RecordType::kSkipped);
+  const SkippedRecord one{stretch.producer, stretch.number};
+  const std::size_t without = payload_of(one, RecordType::kSkipped).size();
+  codec_test::for_every_truncation(payload, [&](Bytes cut) {
+    EXPECT_EQ(decode_skipped_record(cut).has_value(), cut.size() == without) << cut.size();
+  });
+  EXPECT_EQ(decode_skipped_record(Bytes(payload).first(without)), one);
+  EXPECT_EQ(decode_skipped_record(payload), stretch);
 }
 
 // ---- Records that a thinned block leaves out ----

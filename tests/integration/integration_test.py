@@ -316,7 +316,7 @@ class CommandLine(HubTest):
         rows = json.loads(folder.run("agent", "list", "--json").stdout)
         self.assertEqual([(row["name"], row["pending"], row["receiving"]) for row in rows],
                          [("alice", 0, False), ("bob", 1, False), ("operator", 0, False)])
-        self.assertRegex(folder.run("agent", "list").stdout, r"(?m)^bob +offline +no +1 ")
+        self.assertRegex(folder.run("agent", "list").stdout, r"(?m)^bob +offline +no +synced +1 ")
         folder.terminate()
         rows = json.loads(folder.run("agent", "list", "--json").stdout)
         self.assertEqual([row["name"] for row in rows], ["alice", "bob", "operator"])

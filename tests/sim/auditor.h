@@ -80,6 +80,9 @@ class Auditor {
   void notice_dropped(const std::string& detail);
   /// It reads this from the wall clock.
   void hub_clock(std::uint64_t wall_ns) { wall_ns_max_ = std::max(wall_ns_max_, wall_ns); }
+  /// A segment that was retained is left out, because the disk is low: with it, at most all mail
+  /// that is stored by now.
+  void retention_gave_way();
   /// Mail that has to be on disk whatever has become of it, the newest first.
   [[nodiscard]] std::vector<EnvelopeId> retained() const;
 
@@ -164,6 +167,7 @@ class Auditor {
   bool power_was_cut_ = false;         // Since the last start.
   std::uint64_t notices_dropped_ = 0;  ///< Deaths that this boot could not tell of.
   std::uint64_t wall_ns_max_ = 0;      // Latest that the hub has read.
+  EnvelopeId gave_way_until_;          // Mail up to here need not be retained any more.
 };
 
 }  // namespace capstan::sim

@@ -22,11 +22,16 @@ bool Auditor::is_retained(const KeptMail& mail, std::uint64_t later,
   return true;
 }
 
+void Auditor::retention_gave_way() {
+  counts_.add(Count::kGaveWay);
+  if (!ledger_.stored().empty()) gave_way_until_ = ledger_.stored().back().id;
+}
+
 std::vector<EnvelopeId> Auditor::retained() const {
   std::vector<EnvelopeId> ids;
   std::uint64_t bytes = 0;
   for (auto at = ledger_.stored().rbegin(); at != ledger_.stored().rend(); ++at) {
-    if (!is_retained(*at, ids.size(), bytes)) break;
+    if (at->id <= gave_way_until_ || !is_retained(*at, ids.size(), bytes)) break;
     ids.push_back(at->id);
     bytes += at->bytes;
   }

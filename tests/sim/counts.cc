@@ -70,6 +70,7 @@ constexpr std::array kEntries{
     Entry{Count::kColdBlocks, "blocks copied to cold/"},
     Entry{Count::kColdSegments, "segments replaced by their copy"},
     Entry{Count::kRetained, "settled envelopes read again within their retention"},
+    Entry{Count::kGaveWay, "retained segments given up to a low disk"},
     Entry{Count::kCheckpoints, "checkpoints"},
     Entry{Count::kBlocksRead, "blocks read from disk"},
     Entry{Count::kRecoveries, "recoveries"},

@@ -69,6 +69,7 @@ enum class Count : std::uint8_t {
   kColdBlocks,
   kColdSegments,
   kRetained,
+  kGaveWay,
   kCheckpoints,
   kBlocksRead,
   kRecoveries,

@@ -241,6 +241,7 @@ void HubProcess::take(Audit& audit) {
   }
   const bool fault = audit.event == "read_failed" || audit.event == "checkpoint_failed" ||
                      audit.event == "drop_failed" || audit.event == "cold_copy_failed";
+  if (audit.event == "retention_gives_way") common_.auditor.retention_gave_way();
   if (audit.event == "notice_dropped") common_.auditor.notice_dropped(audit.detail);
   if (audit.event == "gap") common_.counts.add(Count::kGaps);
   // Which gap it is, the ledger looks at when the record is durable.
