@@ -3,7 +3,8 @@
 #include <utility>
 #include <variant>
 
-#include "capstan/codec/frame.h"
+#include "capstan/codec/compact.h"
+#include "capstan/codec/limits.h"
 
 namespace capstan::bench {
 

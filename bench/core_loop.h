@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "capstan/base/bytes.h"
+#include "capstan/codec/frame.h"
 #include "capstan/core/hub.h"
 
 namespace capstan::bench {

@@ -97,8 +97,8 @@ void Receiving::nack(std::uint64_t number, std::uint32_t delay_ms, std::string r
   shown->over = true;
   if (comes_again(*shown)) returned_.insert({shown->channel, shown->position});
   if (shown->delivery == 0) {
-    if (comes_again(*shown))
-      --awaited_;  // the hub has not sent it again yet: when it does, it is shown
+    // The hub has not sent it again yet: when it does, it is shown.
+    if (comes_again(*shown)) --awaited_;
   } else {
     reason.resize(std::min(reason.size(), kNackReasonBytesMax));
     // The hub may have given up the first number and have sent it again under another one: each is

@@ -22,7 +22,9 @@ TEST(TraceOperation, SaysWhatTheEnvelopeIsAndWhereItStands) {
   Envelope urgent = mail.world.envelope("bob", "soon");
   urgent.priority = Priority::kUrgent;
   urgent.ttl_seconds = 100;
-  mail.world.send(mail.alice, 1, urgent);
+  ByteBuffer bytes;
+  encode_envelope(urgent, bytes);
+  mail.world.say(mail.alice, SendView{1, 1, bytes});
   mail.world.commit();
   const EnvelopeId id = mail.alice.take_one<Accept>().first_id;
   const ParamMap shown = mail.get("trace", id_is(id));
