@@ -472,7 +472,8 @@ class Operator(HubTest):
         letter = self.dead_letter()
         folder = self.folder
         dead = self.json("trace", letter["envelope_id"])
-        self.assertEqual((dead["state"], dead["sender"], dead["recipient"]), ("dead", "alice", "bob"))
+        self.assertEqual((dead["state"], dead["sender"], dead["recipient"]),
+                         ("dead", "alice", "bob"))
         self.assertEqual((dead["attempts"], dead["reason"]), (1, "receiver lost"))
         self.assertEqual(dead["priority"], "normal")
         self.assertLessEqual(dead["block"], int(letter["envelope_id"][20:], 16))
@@ -523,12 +524,13 @@ class Registration(HubTest):
 
     def register(self, name, *more, check=True):
         passport = self.write("passport.json", json.dumps(
-            {"kind": "agent", "owner": "ops", "auth": {"scheme": "api_key", "claim": {"k": "s3cret"}}}))
+            {"kind": "agent", "owner": "ops",
+             "auth": {"scheme": "api_key", "claim": {"k": "s3cret"}}}))
         resume = self.write("resume.json", json.dumps(
             {"summary": "welds", "claimed_capabilities": ["weld"]}))
         skill = self.write("SKILL.md", "# how to weld\n")
-        return self.folder.run("agent", "register", name, "--passport", passport, "--resume", resume,
-                               "--skill", skill, *more, check=check)
+        return self.folder.run("agent", "register", name, "--passport", passport,
+                               "--resume", resume, "--skill", skill, *more, check=check)
 
     def shown(self, name):
         return json.loads(self.folder.run("agent", "show", name, "--json").stdout)
