@@ -13,34 +13,12 @@ import signal
 import subprocess
 import unittest
 
+import hub_case
 import hub_folder
 import kill_lines
 
 
-class HubTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = hub_folder.HubFolder(hub_folder.bin_dir())
-        self.addCleanup(self.folder.close)
-
-    def started(self, *names):
-        self.folder.start()
-        self.folder.add(*names)
-        return self.folder
-
-    def configure(self, **options):
-        path = self.folder.path / "capstan.toml"
-        text = path.read_text()
-        for name, value in options.items():
-            lines = [f"{name} = {value}" if line.startswith(f"{name} = ") else line
-                     for line in text.splitlines()]
-            text = "\n".join(lines) + "\n"
-        path.write_text(text)
-
-    def listen(self, name, *more, **options):
-        return self.folder.run("listen", "--as", name, *more, **options)
-
-
-class Delivery(HubTest):
+class Delivery(hub_case.HubTest):
     def test_lines_survive_five_kills_unchanged_and_in_order(self):
         folder = self.started("alice", "bob")
         killed = kill_lines.carry(folder, 200_000, 5, random.Random(7), verbose=False)
@@ -185,7 +163,7 @@ class Delivery(HubTest):
         self.assertEqual(waiting.wait(timeout=20), 0)
 
 
-class Identity(HubTest):
+class Identity(hub_case.HubTest):
     def test_a_strangers_key_is_refused_with_77_and_counted(self):
         folder = self.started("alice", "bob")
         other = hub_folder.HubFolder(hub_folder.bin_dir())
@@ -236,7 +214,7 @@ class Identity(HubTest):
         self.assertEqual(self.listen("carol", "--count", "1", "--key", key).stdout, "hello\n")
 
 
-class CommandLine(HubTest):
+class CommandLine(hub_case.HubTest):
     def test_status_is_75_at_once_without_a_hub(self):
         done = self.folder.run("status", check=False, timeout=3)
         self.assertEqual(done.returncode, 75, done.stderr)
@@ -377,7 +355,7 @@ class CommandLine(HubTest):
         self.assertIn("already_exists", done.stderr)
 
 
-class Operator(HubTest):
+class Operator(hub_case.HubTest):
     """What waits, what died, and what became of it."""
 
     def json(self, *arguments):
@@ -516,7 +494,7 @@ class Operator(HubTest):
             self.assertEqual(done.returncode, 75, arguments)
 
 
-class Registration(HubTest):
+class Registration(hub_case.HubTest):
     def write(self, name, text):
         path = self.folder.path / name
         path.write_text(text)
@@ -594,7 +572,7 @@ class Registration(HubTest):
             self.wait_for_presence("bob", "offline")
 
 
-class Removal(HubTest):
+class Removal(hub_case.HubTest):
     def letters(self):
         return json.loads(self.folder.run("dead", "list", "--json").stdout)
 
@@ -731,7 +709,7 @@ class Removal(HubTest):
         self.assertIn("invalid_argument", done.stderr)
 
 
-class Daemon(HubTest):
+class Daemon(hub_case.HubTest):
     def capstand(self, *arguments):
         return subprocess.run([str(self.folder.bin / "capstand"), "--dir", str(self.folder.path),
                                *arguments], capture_output=True, text=True, timeout=20, check=False)
@@ -848,7 +826,7 @@ class Daemon(HubTest):
         self.assertTrue((pathlib.Path(empty) / "capstan.toml").exists())
 
 
-class Journal(HubTest):
+class Journal(hub_case.HubTest):
     """The offline tools."""
 
     def stopped(self):
