@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The real daemon, the real command line, kill -9. Needs CAPSTAN_BIN."""
+"""Mail waits, comes in order, expires or is refused, through kill -9 too. Needs CAPSTAN_BIN."""
 
 import json
 import random
