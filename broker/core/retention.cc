@@ -12,8 +12,6 @@ constexpr std::uint64_t kCheckpointBytes = std::uint64_t{64} << 20;
 constexpr std::uint64_t kSnapshotSpacingBytesMax = std::uint64_t{1} << 30;
 constexpr std::uint64_t kSnapshotSpacingSizes = 10;
 
-/// Runs of the block index that one turn looks at.
-constexpr std::size_t kRunsPerTurnMax = 16'384;
 /// Who holds most of the disk, for `status`.
 constexpr std::size_t kPinsMax = 5;
 

@@ -64,6 +64,8 @@ void credit_freed(Core& core, Session& session);
 /// Sends what credit allows, in turn, up to a budget; true when some is left for the next turn.
 bool deliver(Core& core);
 void take_read(Core& core, const ReadDone& done);
+/// What the disk did not give (kIo) is read again so much later.
+inline constexpr std::uint64_t kReadRetryNs = 200 * kNsPerMs;
 /// Whether so many reads are under way that another one has to wait.
 [[nodiscard]] bool reads_are_full(const Core& core);
 void request_blocks(Core& core, AgentId agent, ReadPurpose purpose, std::vector<Sequence> bases);
