@@ -11,11 +11,11 @@
 
 #include "ballast.h"
 #include "block_codec.h"
+#include "block_lookup.h"
 #include "capstan/base/check.h"
 #include "cold_store.h"
 #include "env.h"
 #include "files.h"
-#include "gap_row.h"
 #include "lock.h"
 #include "recovery.h"
 #include "salvage.h"
@@ -54,95 +54,11 @@ void check_commit(const Commit& commit, CommitNumber last_commit, Sequence last_
   }
 }
 
-// Why the block that holds `sequence` cannot be had: somewhere in a segment that ought to hold it.
-Error missing_block(SegmentReader& reader, Sequence sequence) {
-  const Error not_found{ErrorCode::kNotFound,
-                        "no block holds sequence " + std::to_string(sequence.value)};
-  const auto lost = [](Gap gap) { return Error{ErrorCode::kDamaged, gap_text(gap) + " are lost"}; };
-  reader.seek(sequence);
-  const bool at_end = !reader.valid();
-  if (at_end) {
-    if (Status read = reader.status(); !read) return read.error();
-  }
-  Gap gap{sequence, at_end ? sequence : Sequence{reader.key().value - 1}};
-  if (gap.first > gap.last) {  // An entry stands here, but it is no sound block.
-    const auto entry = reader.entry();
-    if (!entry && entry.error().code != ErrorCode::kDamaged) return entry.error();
-    if (entry) return lost(std::get<Gap>(*entry));
-    reader.next();
-    return lost({sequence, reader.valid() ? Sequence{reader.key().value - 1} : sequence});
-  }
-  reader.seek_at_or_before(sequence);
-  if (!reader.valid()) return at_end ? not_found : lost(gap);
-  const auto before = reader.entry();
-  if (!before) return before.error().code == ErrorCode::kDamaged ? lost(gap) : before.error();
-  if (last_of(*before) < sequence) return at_end ? not_found : lost(gap);
-  if (const auto* known = std::get_if<Gap>(&*before)) return lost(*known);
-  return not_found;
-}
-
-/// The known loss that `sequence` lies in.
-std::optional<Gap> known_gap(SegmentReader& reader, Sequence sequence) {
-  reader.seek_at_or_before(sequence);
-  if (!reader.valid()) return std::nullopt;
-  const auto entry = reader.entry();
-  if (!entry || !std::holds_alternative<Gap>(*entry)) return std::nullopt;
-  const Gap gap = std::get<Gap>(*entry);
-  return gap.last >= sequence ? std::optional(gap) : std::nullopt;
-}
-
-/// Whether the entry, if it can be read at all, may be counted as lost.
-bool is_lost(const SegmentReader& reader) {
-  const auto entry = reader.entry();
-  return !entry && entry.error().code == ErrorCode::kDamaged;
-}
-
-/// All between the sound entries before and after `sequence`, which no block holds. Where nothing
-/// follows, no more than `sequence` is known to be lost: the rest may not have been written.
-Gap loss_around(SegmentReader& reader, Sequence sequence, Sequence segment_first) {
-  Gap gap{segment_first, sequence};
-  reader.seek(sequence.plus(1));
-  while (reader.valid() && is_lost(reader)) reader.next();
-  if (reader.valid()) gap.last = Sequence{reader.key().value - 1};
-  reader.seek_at_or_before(sequence);
-  while (reader.valid() && is_lost(reader)) {
-    reader.seek_at_or_before(Sequence{reader.key().value - 1});
-  }
-  if (!reader.valid()) return gap;
-  const auto before = reader.entry();
-  if (before) gap.first = last_of(*before).plus(1);
-  return gap;
-}
-
-Result<SharedBlock> read_block(SegmentReader& reader, Sequence sequence) {
-  if (!reader.valid() || reader.key() != sequence) reader.seek_at_or_before(sequence);
-  if (!reader.valid()) return missing_block(reader, sequence);
-  const auto entry = reader.entry();
-  const auto* block = entry ? std::get_if<StoredBlock>(&*entry) : nullptr;
-  if (block == nullptr || block->header.last() < sequence) return missing_block(reader, sequence);
-  SharedBlock copy = block->to_block();
-  reader.next();  // Whoever reads one block mostly reads the one after it.
-  return copy;
-}
-
 /// The range lies in one of which nothing is kept.
 bool is_forgotten(const ColdStore& cold, Sequence first) {
   const auto range = cold.find(first);
   return range && range->first < first;
 }
-
-/// Where a read of several blocks stands; holds its segment open.
-struct ReadPlace {
-  std::optional<Sequence> first;
-  std::shared_ptr<Segment> segment;
-  std::optional<SegmentReader> reader;
-
-  void leave() {
-    reader.reset();
-    segment.reset();
-    first.reset();
-  }
-};
 
 }  // namespace
 
@@ -156,16 +72,12 @@ struct JournalStore::Parts {
         context{*env, *cache, log, options.write_buffer_bytes},
         ballast(paths.ballast(), options.ballast_bytes),
         segments(context, paths),
-        cold(context, paths) {}
+        cold(context, paths),
+        lookup(context, paths, segments, cold) {}
 
   Status open_files();
   Status open_segment_for(const Commit& commit);
-  Status go_to(ReadPlace& place, Sequence first);
-  bool may_be_replaced(Sequence first, Sequence sequence);
-  bool is_above(Sequence sequence) const;
   ColdRange cold_range(Sequence first) const;
-  std::optional<Gap> lost_from_cold(Sequence base) const;
-  Result<SharedBlock> read_one(ReadPlace& place, Sequence sequence);
   Status stop(Error error);
 
   // Set up in this order; databases end before the cache and the Env they use.
@@ -181,6 +93,7 @@ struct JournalStore::Parts {
   std::unique_ptr<WitnessFile> witness;
   SegmentSet segments;
   ColdStore cold;
+  BlockLookup lookup;
   bool recovered = false;
 
   // The committing thread's.
@@ -234,51 +147,6 @@ Status JournalStore::Parts::open_segment_for(const Commit& commit) {
   if (!created) return created.error();
   open = std::move(*created);
   return {};
-}
-
-Status JournalStore::Parts::go_to(ReadPlace& place, Sequence first) {
-  if (place.first == first) return {};
-  place.leave();
-  auto opened = segments.get(first);
-  if (!opened) return opened.error();
-  place.segment = std::move(*opened);
-  place.reader.emplace(place.segment->reader());
-  place.first = first;
-  return {};
-}
-
-// The open segment is being written to, and a known loss has been dealt with.
-bool JournalStore::Parts::may_be_replaced(Sequence first, Sequence sequence) {
-  if (segments.firsts().back() == first) return false;
-  ReadPlace place;
-  return !go_to(place, first) || !known_gap(*place.reader, sequence);
-}
-
-bool JournalStore::Parts::is_above(Sequence sequence) const {
-  const std::vector<Sequence> firsts = segments.firsts();
-  return firsts.empty() || sequence >= firsts.back();
-}
-
-Result<SharedBlock> JournalStore::Parts::read_one(ReadPlace& place, Sequence sequence) {
-  const auto first = segments.find(sequence);
-  if (!first && is_above(sequence)) {
-    return {ErrorCode::kNotFound, "no segment holds sequence " + std::to_string(sequence.value)};
-  }
-  if (!first) return cold.read(sequence);
-  const auto try_once = [&]() -> Result<SharedBlock> {
-    if (Status there = go_to(place, *first); !there) return there.error();
-    return read_block(*place.reader, sequence);
-  };
-  auto block = try_once();
-  if (block || block.error().code != ErrorCode::kDamaged || !may_be_replaced(*first, sequence)) {
-    return block;
-  }
-  place.leave();
-  segments.close(*first);
-  const auto aside = salvage_segment(context, paths, *first, segments.last_of(*first));
-  if (!aside) return aside.error();
-  segments.measure(*first);
-  return try_once();
 }
 
 Status JournalStore::Parts::stop(Error error) {
@@ -355,40 +223,12 @@ Result<std::vector<SharedBlock>> JournalStore::read(std::span<const Sequence> se
   Parts& p = *parts_;
   CAPSTAN_CHECK(p.recovered);
   const std::lock_guard guard(p.reader_mutex);
-  std::vector<SharedBlock> blocks;
-  blocks.reserve(sequences.size());
-  ReadPlace place;
-  for (const Sequence sequence : sequences) {
-    auto block = p.read_one(place, sequence);
-    if (!block) return block.error();
-    blocks.push_back(std::move(*block));
-  }
-  return blocks;
-}
-
-std::optional<Gap> JournalStore::Parts::lost_from_cold(Sequence base) const {
-  const std::vector<Sequence> firsts = segments.firsts();
-  const auto next = std::upper_bound(firsts.begin(), firsts.end(), base);
-  if (next == firsts.end()) return std::nullopt;
-  return cold.lost_at(base, *next);
+  return p.lookup.read(sequences);
 }
 
 std::optional<Gap> JournalStore::lost_at(Sequence base) {
-  Parts& p = *parts_;
-  const std::lock_guard guard(p.reader_mutex);
-  const auto first = p.segments.find(base);
-  if (!first) return p.lost_from_cold(base);
-  ReadPlace place;
-  if (!p.go_to(place, *first)) return std::nullopt;
-  if (const auto known = known_gap(*place.reader, base)) return known;
-  const auto block = read_block(*place.reader, base);
-  if (block || block.error().code == ErrorCode::kIo) return std::nullopt;
-  // Behind the end of a segment that is followed by a hole, of which cold/ has lost what it knew.
-  if (block.error().code == ErrorCode::kNotFound) {
-    const Sequence last = p.segments.last_of(*first);
-    return p.is_above(base) ? std::nullopt : std::optional(Gap{base, last});
-  }
-  return loss_around(*place.reader, base, *first);
+  const std::lock_guard guard(parts_->reader_mutex);
+  return parts_->lookup.lost_at(base);
 }
 
 Status JournalStore::write_checkpoint(const Checkpoint& checkpoint) {

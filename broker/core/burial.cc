@@ -12,7 +12,6 @@ namespace {
 constexpr const char* kReason = "agent removed";
 /// Blocks that are buried before the commit with it is durable: burials never crowd out other work.
 constexpr std::uint64_t kBuriedBytesMax = 1024 * 1024;
-constexpr std::uint64_t kReadRetryNs = 200 * kNsPerMs;
 
 const Mailbox* waiting_mail(Core& core, AgentId agent) {
   return core.state.find_mailbox(mailbox_of(agent));

@@ -9,11 +9,8 @@ namespace capstan {
 
 namespace {
 
-/// Runs of the block index that one turn looks at.
-constexpr std::size_t kRunsPerTurnMax = 16'384;
 /// What gathers before it is stored: each part costs a sync, and its row is written again.
 constexpr std::uint64_t kPartBytes = 1024 * 1024;
-constexpr std::uint64_t kReadRetryNs = 200 * kNsPerMs;
 /// After a copy that could not be stored: most likely the disk is full.
 constexpr std::uint64_t kCopyRetryNs = 60 * kNsPerSecond;
 

@@ -20,7 +20,6 @@ constexpr std::uint64_t kSessionTurnBytesMax = 1024 * 1024;
 /// rest in the end: what stands behind it takes memory, and time to search.
 constexpr std::size_t kDeliveriesInFlightMax = 65'536;
 constexpr std::size_t kReadsInFlightMax = 16;
-constexpr std::uint64_t kReadRetryNs = 200 * kNsPerMs;
 
 /// Failed so often, a delivery goes alone: what kills its receiver takes nothing else with it.
 constexpr std::uint32_t kAttemptsToGoAlone = 2;

@@ -28,7 +28,7 @@ bool is_due(const Core& core, const Inbox& inbox, const MailRun& run) {
   return second != 0 && second <= now_s(core) && run.block <= core.committed;
 }
 
-/// Positions that a receiver holds, ascending.
+/// Positions that a receiver holds, ascending. There may be very many: sorted once for all blocks.
 std::vector<Position> positions_in_flight(const Inbox& inbox) {
   std::vector<Position> positions;
   if (inbox.receiver == nullptr) return positions;
@@ -40,9 +40,9 @@ std::vector<Position> positions_in_flight(const Inbox& inbox) {
 }
 
 /// Takes what has expired out of one block, and notes when to look into it again.
-std::size_t expire_block(Core& core, Inbox& inbox, const Block& block) {
+std::size_t expire_block(Core& core, Inbox& inbox, const Block& block,
+                         const std::vector<Position>& in_flight) {
   const ChannelId channel = mailbox_of(inbox.agent);
-  const std::vector<Position> in_flight = positions_in_flight(inbox);
   Expired expired;
   std::size_t count = 0;
   std::uint64_t next_s = 0;
@@ -114,6 +114,7 @@ void expire_inbox(Core& core, Inbox& inbox, std::size_t& budget) {
     const std::uint64_t next_s = find_work(core, inbox);
     if (inbox.expiry_work.empty()) return plan_expiry(core, inbox, next_s);
   }
+  std::optional<std::vector<Position>> in_flight;
   while (!inbox.expiry_work.empty()) {
     if (budget == 0) return plan_expiry(core, inbox, now_s(core));
     const Sequence base = inbox.expiry_work.front();
@@ -128,7 +129,9 @@ void expire_inbox(Core& core, Inbox& inbox, std::size_t& budget) {
       inbox.expiry_reading = true;
       return request_blocks(core, inbox.agent, ReadPurpose::kExpire, {base});
     }
-    budget -= std::min(budget, expire_block(core, inbox, *block) + 1);
+    // Nothing leaves or comes back meanwhile: notices are stored, or wait for a commit.
+    if (!in_flight) in_flight = positions_in_flight(inbox);
+    budget -= std::min(budget, expire_block(core, inbox, *block, *in_flight) + 1);
   }
   plan_expiry(core, inbox, now_s(core));
 }
@@ -239,7 +242,10 @@ void take_expiry_read(Core& core, AgentId agent, Sequence base, const ReadDone& 
     record_gap(core, done.lost.value_or(Gap{base, base}));
   }
   if (!core.stopping && !expiry_is_paused(core)) {
-    for (const SharedBlock& block : done.blocks) (void)expire_block(core, inbox, *block);
+    const std::vector<Position> in_flight = positions_in_flight(inbox);
+    for (const SharedBlock& block : done.blocks) {
+      (void)expire_block(core, inbox, *block, in_flight);
+    }
   }
   plan_expiry(core, inbox, now_s(core));
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "capstan/base/cursor.h"
+#include "state_row_codec.h"
 
 namespace capstan {
 
@@ -13,14 +14,6 @@ namespace {
 IdempotencyKeys::Hash hash_of(Bytes key) {
   const XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
   return {hash.high64, hash.low64};
-}
-
-std::string row_key(AgentId sender, std::uint64_t serial) {
-  std::string key(1, 'K');
-  key.append(as_text(sender.view()));
-  serial = __builtin_bswap64(serial);  // Big-endian: groups come back in order.
-  key.append(reinterpret_cast<const char*>(&serial), sizeof serial);
-  return key;
 }
 
 /// Nothing in the group is younger than this.
@@ -70,7 +63,7 @@ void IdempotencyKeys::drop_oldest(AgentId sender, Sender& keys) {
   }
   total_ -= oldest.entries.size();
   dirty_.erase({sender, oldest.serial});
-  deleted_.push_back(row_key(sender, oldest.serial));
+  deleted_.push_back(keys_key(sender, oldest.serial));
   keys.groups.pop_front();
 }
 
@@ -92,7 +85,7 @@ StateRow IdempotencyKeys::row(AgentId sender, const Group& group) {
     append_u64_le(value, entry.hash.low);
     append(value, entry.id.view());
   }
-  return {row_key(sender, group.serial), std::string(as_text(value))};
+  return {keys_key(sender, group.serial), std::string(as_text(value))};
 }
 
 bool IdempotencyKeys::load(AgentId sender, std::uint64_t serial, Bytes value) {

@@ -10,6 +10,9 @@
 
 namespace capstan {
 
+/// The budget of a step in one turn: runs, mailboxes and letters that it looks at.
+inline constexpr std::size_t kRunsPerTurnMax = 16'384;
+
 /// Records of one agent that are needed in one block.
 struct NeededInBlock {
   AgentId agent;

@@ -64,6 +64,8 @@ void credit_freed(Core& core, Session& session);
 /// Sends what credit allows, in turn, up to a budget; true when some is left for the next turn.
 bool deliver(Core& core);
 void take_read(Core& core, const ReadDone& done);
+/// What the disk did not give (kIo) is read again so much later.
+inline constexpr std::uint64_t kReadRetryNs = 200 * kNsPerMs;
 /// Whether so many reads are under way that another one has to wait.
 [[nodiscard]] bool reads_are_full(const Core& core);
 void request_blocks(Core& core, AgentId agent, ReadPurpose purpose, std::vector<Sequence> bases);
@@ -224,21 +226,35 @@ void bury_waiting(Core& core);
 [[nodiscard]] std::optional<std::uint64_t> next_burial_ns(const Core& core);
 void take_burial_read(Core& core, AgentId agent, Sequence base, const ReadDone& done);
 
-// retention.cc
-/// From here on sends are refused, or taken again, as the room on the disk says.
-void take_disk_space(Core& core, const DiskSpace& disk);
-[[nodiscard]] std::string_view disk_state_text(DiskState state);
+// checkpoint.cc
 /// Before the first record of a commit: opens a new segment when the current one is full, with a
 /// snapshot at its head.
 void begin_commit(Core& core);
 /// Attaches a checkpoint to what has been folded, when one is due.
 void checkpoint_if_due(Core& core);
 void take_checkpoint_done(Core& core, const CheckpointDone& done);
-/// Goes on looking for segments that nobody needs, and drops them.
+
+// census.cc
+/// Looks anew for what is needed in segments that may be dropped, unless that is under way.
+void begin_census(Core& core);
+/// Goes on with it; judge_segments() has the result.
 void take_census(Core& core);
-void take_segment_dropped(Core& core, const SegmentDropped& dropped);
 /// When take_census() has something to do, in monotonic ns.
 [[nodiscard]] std::optional<std::uint64_t> next_census_ns(const Core& core);
+
+// retention.cc
+/// Whether a segment of this state goes when nothing in it is needed, nor to be kept.
+[[nodiscard]] bool may_be_dropped(SegmentState state);
+/// From this segment on all are within the retention.
+[[nodiscard]] Sequence oldest_retained(const Core& core);
+/// What was retained for an age is too old now, and no checkpoint may come for long.
+[[nodiscard]] bool retention_is_over(const Core& core);
+/// Drops what nobody needs, and notes what is worth a copy; all but what is within the retention.
+void judge_segments(Core& core, const Census& census);
+void take_segment_dropped(Core& core, const SegmentDropped& dropped);
+/// From here on sends are refused, or taken again, as the room on the disk says.
+void take_disk_space(Core& core, const DiskSpace& disk);
+[[nodiscard]] std::string_view disk_state_text(DiskState state);
 
 // cold.cc
 /// Goes on with the copy at hand, or begins the next one.

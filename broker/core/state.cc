@@ -6,6 +6,7 @@
 #include "capstan/base/check.h"
 #include "capstan/base/clock.h"
 #include "capstan/codec/envelope.h"
+#include "state_row_codec.h"
 
 namespace capstan {
 
@@ -304,7 +305,7 @@ void State::apply_dead_dropped(const DeadDroppedRecord& record) {
   letters->second.erase(at);
   if (letters->second.empty()) dead_.erase(letters);
   dirty_dead_.erase({record.agent, record.dead});
-  deleted_keys_.push_back(dead_key(record.agent, record.dead));
+  deleted_keys_.push_back(dead_letter_key(record.agent, record.dead));
   forget_retired_if_over(record.agent);
 }
 

@@ -1,5 +1,6 @@
 // The fold of removed agents: what goes at once, and what stays until their mail is buried.
 #include "capstan/core/state.h"
+#include "state_row_codec.h"
 
 namespace capstan {
 

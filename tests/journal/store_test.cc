@@ -12,7 +12,6 @@ namespace capstan {
 namespace {
 
 using journal_test::CollectingSink;
-using journal_test::gap;
 using journal_test::same;
 using journal_test::sequences;
 using journal_test::World;
@@ -67,57 +66,6 @@ TEST(JournalStore, MoreThanTheWriteBufferHoldsComesBack) {
   world.start();
   EXPECT_EQ(world.sink.blocks.size(), 160U);
   EXPECT_TRUE(world.summary.gaps.empty());
-}
-
-TEST(JournalStore, BlocksAreReadByTheirBases) {
-  World world;
-  world.start();
-  world.write(3);
-  world.write(3, true);
-  world.write(2);
-  for (int round = 0; round < 2; ++round) {
-    const auto blocks = world.store->read(sequences({71, 1, 11, 31}));
-    ASSERT_TRUE(blocks.ok()) << blocks.error().text();
-    ASSERT_EQ(blocks->size(), 4U);
-    EXPECT_TRUE(same(*blocks->at(0), *journal_test::make_block(71)));
-    EXPECT_TRUE(same(*blocks->at(1), *journal_test::make_block(1)));
-    EXPECT_TRUE(same(*blocks->at(2), *journal_test::make_block(11)));
-    EXPECT_TRUE(same(*blocks->at(3), *journal_test::make_block(31)));
-    world.start();
-  }
-}
-
-TEST(JournalStore, ABlockIsReadByAnySequenceThatItHolds) {
-  World world;
-  world.start();
-  world.write(3);
-  world.write(2, true);
-  for (std::uint64_t sequence = 1; sequence <= 50; ++sequence) {
-    const auto blocks = world.store->read(sequences({sequence}));
-    ASSERT_TRUE(blocks.ok()) << sequence << ": " << blocks.error().text();
-    EXPECT_TRUE(same(*blocks->front(), *journal_test::make_block((sequence - 1) / 10 * 10 + 1)));
-  }
-}
-
-TEST(JournalStore, WhatWasNeverWrittenIsNotFound) {
-  World world;
-  world.start();
-  world.write(3);
-  for (const std::uint64_t base : {31U, 1000U}) {
-    const auto blocks = world.store->read(sequences({base}));
-    ASSERT_FALSE(blocks.ok()) << base;
-    EXPECT_EQ(blocks.error().code, ErrorCode::kNotFound) << base;
-  }
-}
-
-TEST(JournalStore, ManySealedSegmentsStayReadable) {
-  World world;
-  world.start();
-  for (int i = 0; i < 30; ++i) world.write(1, true);
-  for (std::uint64_t base = 1; base <= 291; base += 10) {
-    EXPECT_TRUE(world.store->read(sequences({base})).ok()) << base;
-  }
-  EXPECT_EQ(world.store->segments().size(), 30U);
 }
 
 TEST(JournalStore, AfterACheckpointOnlyLaterBlocksAreReplayed) {
@@ -288,91 +236,6 @@ TEST_F(RealDisk, WhatWasCommittedComesBackAndTheHolderIsNamed) {
   EXPECT_TRUE(summary->gaps.empty());
   ASSERT_TRUE((*store)->release_ballast().ok());
   EXPECT_FALSE(std::filesystem::exists(options_.directory + "/ballast"));
-}
-
-// Goal: damage behind the checkpoint, which no start looks at, is measured when it is met.
-TEST(StoreReads, ASealedSegmentThatDoesNotCheckIsReplacedAndTheLossIsExact) {
-  World world;
-  world.start();
-  world.write(2);
-  world.write(2, true);
-  world.checkpoint(40, {{"a", "1"}});
-  world.stop();
-  const auto spot = world.find_on_disk(11);
-  world.disk.flip_bit(spot.path, spot.offset, 0);
-  world.start();
-  EXPECT_TRUE(world.summary.quarantined.empty());
-  const auto lost = world.store->read(sequences({11}));
-  ASSERT_FALSE(lost.ok());
-  EXPECT_EQ(lost.error().code, ErrorCode::kDamaged);
-  EXPECT_NE(lost.error().context.find("11 to 20"), std::string::npos) << lost.error().context;
-  EXPECT_EQ(world.store->lost_at(Sequence{11}), gap(11, 20));
-  EXPECT_EQ(world.store->lost_at(Sequence{1}), std::nullopt);
-  EXPECT_TRUE(world.store->read(sequences({1, 21, 31})).ok());
-  const std::size_t files = world.disk.files().size();
-  EXPECT_FALSE(world.store->read(sequences({11})).ok());
-  EXPECT_EQ(world.disk.files().size(), files) << "once is enough";
-}
-
-// A start turns the log of the open segment into a table; damage to that is not looked for.
-TEST(StoreReads, DamageInTheOpenSegmentIsBetweenTheSoundBlocksAroundIt) {
-  World world;
-  world.start();
-  for (int i = 0; i < 6; ++i) ASSERT_TRUE(world.try_write(world.make(1, false, false, 300)).ok());
-  world.start();
-  world.checkpoint(60, {{"a", "1"}});
-  world.stop();
-  const auto spot = world.find_on_disk(21);
-  ASSERT_TRUE(spot.path.ends_with(".ldb"));
-  world.disk.flip_bit(spot.path, spot.offset, 0);
-  world.start();
-  world.write(1);
-  EXPECT_EQ(world.store->lost_at(Sequence{61}), std::nullopt);
-  // Three of these blocks share one checksum of LevelDB's.
-  for (const std::uint64_t base : {1U, 11U, 21U}) {
-    const ReadDone done = answer_read(*world.store, ReadId{7}, sequences({base}));
-    ASSERT_TRUE(done.error) << base;
-    EXPECT_EQ(done.error->code, ErrorCode::kDamaged);
-    EXPECT_EQ(done.lost, gap(1, 30)) << base;
-  }
-  const ReadDone sound = answer_read(*world.store, ReadId{8}, sequences({31, 61}));
-  EXPECT_FALSE(sound.error);
-  EXPECT_EQ(sound.blocks.size(), 2U);
-  EXPECT_EQ(sound.lost, std::nullopt);
-}
-
-// Goal: LevelDB, whose writes end for good when its joining of tables meets damage, never joins
-// those of a segment: their keys do not overlap, so that it moves them as they are.
-// Method: every start adds a table to the open segment, until LevelDB wants fewer of them.
-TEST(StoreReads, DamageInATableOfTheOpenSegmentStopsNoCommit) {
-  World world;
-  world.start();
-  world.write(2);
-  for (int start = 0; start < 12; ++start) {
-    world.start();
-    ASSERT_TRUE(world.try_write(world.make(2)).ok()) << start;
-    world.checkpoint(world.next_base - 1, {{"a", std::to_string(start)}});
-    if (start != 0) continue;
-    world.stop();
-    const auto spot = world.find_on_disk(11);
-    ASSERT_TRUE(spot.path.ends_with(".ldb"));
-    world.disk.flip_bit(spot.path, spot.offset, 0);
-  }
-  EXPECT_TRUE(world.store->read(sequences({21, 31, 41})).ok());
-  const ReadDone done = answer_read(*world.store, ReadId{1}, sequences({11}));
-  EXPECT_EQ(done.lost, gap(1, 20));
-}
-
-TEST(StoreReads, ASealedSegmentThatDoesNotOpenIsReplacedWithoutLoss) {
-  World world;
-  world.start();
-  world.write(2);
-  world.write(2, true);
-  world.checkpoint(40, {{"a", "1"}});
-  world.stop();
-  ASSERT_TRUE(world.disk.RemoveFile("/data/journal/00000000000000000001/CURRENT").ok());
-  world.start();
-  EXPECT_TRUE(world.store->read(sequences({1, 11, 21})).ok());
 }
 
 // ---- Written ----

@@ -121,21 +121,6 @@ TEST(ColdCopy, ASnapshotFindsTheMailInTheCopy) {
   EXPECT_EQ(forgotten.mail_of_carol(), kForCarol);
 }
 
-TEST(ColdCopy, StatusNamesWhoKeepsTheDisk) {
-  Forgotten forgotten(0);
-  World& world = forgotten.world;
-  Peer& admin = world.connect("operator", {}, AgentRole::kAdmin);
-  const auto status = decode_params(world.request(admin, "status").result);
-  ASSERT_TRUE(status.ok());
-  const std::vector<ParamMap>* pins = status->maps("pinned");
-  ASSERT_TRUE(pins != nullptr && pins->size() == 1U);
-  EXPECT_EQ(pins->front().text("agent"), "carol");
-  EXPECT_EQ(pins->front().number("oldest_sequence"),
-            world.mailbox("carol").lanes[1].front().block.value);
-  EXPECT_GT(pins->front().number("bytes"), 2 * core_test::kSegmentBytes);
-  EXPECT_EQ(pins->front().flag("dead_letters"), false);
-}
-
 TEST(ColdCopy, AStartFinishesTheDropOfAnOriginal) {
   Forgotten forgotten;
   World& world = forgotten.world;

@@ -187,6 +187,18 @@ TEST_F(Expiry, WhatIsInFlightDoesNotExpire) {
   EXPECT_EQ(world.pending("bob"), 0U);
 }
 
+TEST_F(Expiry, OfManyBlocksOnlyWhatIsInFlightStays) {
+  Peer& bob = world.connect("bob");
+  Binding binding = receiving();
+  binding.credit_until = 2;
+  world.attach(bob, "bob", binding);
+  for (int i = 0; i < 5; ++i) send("in a block of its own", 10);
+  EXPECT_EQ(bob.take_texts().size(), 2U);
+  pass_s(30);
+  EXPECT_EQ(world.pending("bob"), 2U);
+  EXPECT_EQ(world.counter("expired"), 3U);
+}
+
 TEST_F(Expiry, AReceiverWithoutCreditDoesNotKeepMailAlive) {
   Peer& bob = world.connect("bob");
   Binding binding = receiving();

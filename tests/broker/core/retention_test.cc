@@ -1,4 +1,4 @@
-// Segments, snapshots, checkpoints, and what may be dropped. FORMAT.md §2, §4 and §5.
+// Which segments are dropped, and which stay for a while. FORMAT.md §2.
 #include <algorithm>
 
 #include "traffic.h"
@@ -7,161 +7,10 @@ namespace capstan {
 namespace {
 
 using core_test::frequent_checkpoints;
+using core_test::Peer;
 using core_test::same_rows;
 using core_test::small_segments;
 using core_test::Traffic;
-using core_test::World;
-
-std::vector<std::size_t> segment_commits(const World& world) {
-  std::vector<std::size_t> opening;
-  for (std::size_t i = 0; i < world.durable.size(); ++i) {
-    if (world.durable[i].opens_segment) opening.push_back(i);
-  }
-  return opening;
-}
-
-// ---- Segments ----
-
-TEST(Retention, TheFirstCommitOpensASegmentWithASnapshot) {
-  World world;
-  ASSERT_TRUE(world.durable.front().opens_segment);
-  EXPECT_TRUE(world.durable.front().blocks.front()->snapshot_begins);
-  EXPECT_EQ(world.state().segments().size(), 1U);
-  EXPECT_EQ(world.state().segments().begin()->first, Sequence{1});
-}
-
-TEST(Retention, AFullSegmentIsSealedAndTheNextBeginsWithASnapshot) {
-  Traffic traffic(small_segments());
-  traffic.post(30);
-  const auto opening = segment_commits(traffic.world);
-  ASSERT_GE(opening.size(), 4U);
-  for (const std::size_t i : opening) {
-    const SharedBlock& block = traffic.world.durable[i].blocks.front();
-    EXPECT_TRUE(block->snapshot_begins) << i;
-    EXPECT_TRUE(traffic.world.state().segments().contains(block->base));
-    RecordReader reader(*block);
-    EXPECT_EQ(reader.next()->type, RecordType::kSnapshotBegin);
-  }
-  std::size_t sealed = 0;
-  for (const auto& [first, state] : traffic.world.state().segments()) {
-    if (state == SegmentState::kSealed) ++sealed;
-  }
-  EXPECT_EQ(sealed, opening.size() - 1);
-  EXPECT_EQ(traffic.world.state().segments().rbegin()->second, SegmentState::kOpen);
-}
-
-TEST(Retention, OnlyTheFirstBlockOfASegmentBeginsASnapshot) {
-  Traffic traffic(small_segments());
-  traffic.post(30);
-  for (const Commit& commit : traffic.world.durable) {
-    for (const SharedBlock& block : commit.blocks) {
-      if (block->snapshot_begins) {
-        EXPECT_TRUE(commit.opens_segment);
-        EXPECT_EQ(block, commit.blocks.front());
-      }
-    }
-  }
-}
-
-// Goal: a start from a snapshot finds the state that the hub has.
-TEST(Retention, ASnapshotAndWhatFollowsIsTheWholeState) {
-  Traffic traffic(small_segments());
-  traffic.post(12);
-  traffic.settle();
-  traffic.post(18);
-  const auto opening = segment_commits(traffic.world);
-  for (const std::size_t from : opening) {
-    State state;
-    for (std::size_t i = from; i < traffic.world.durable.size(); ++i) {
-      for (const SharedBlock& block : traffic.world.durable[i].blocks) {
-        ASSERT_TRUE(state.apply(*block).ok());
-      }
-    }
-    EXPECT_TRUE(same_rows(state, traffic.world.state())) << "from commit " << from;
-  }
-}
-
-// ---- Checkpoints ----
-
-TEST(Retention, ACheckpointComesWithTheInterval) {
-  Traffic traffic(frequent_checkpoints());
-  traffic.post(1);
-  EXPECT_TRUE(traffic.world.checkpoints.empty());
-  traffic.world.pass_ms(1001);
-  ASSERT_EQ(traffic.world.checkpoints.size(), 1U);
-  EXPECT_EQ(traffic.world.checkpoints.front().applied, traffic.world.state().applied());
-  traffic.world.pass_ms(5000);
-  EXPECT_EQ(traffic.world.checkpoints.size(), 1U) << "one at a time";
-}
-
-TEST(Retention, WithoutChangesThereIsNoCheckpoint) {
-  Traffic traffic(frequent_checkpoints());
-  traffic.pass_checkpoint();
-  const Sequence applied = traffic.world.applied;
-  traffic.world.pass_ms(3000);
-  EXPECT_TRUE(traffic.world.checkpoints.empty());
-  EXPECT_EQ(traffic.world.applied, applied);
-}
-
-TEST(Retention, ACheckpointNeverPassesTheDisk) {
-  Traffic traffic(frequent_checkpoints());
-  traffic.world.now.monotonic_ns += 2000 * kNsPerMs;
-  traffic.world.send(traffic.alice, 1, "bob", "one");
-  EXPECT_TRUE(traffic.world.checkpoints.empty()) << "its commit is not durable";
-  traffic.world.commit_one();
-  ASSERT_EQ(traffic.world.checkpoints.size(), 1U);
-  EXPECT_EQ(traffic.world.checkpoints.front().applied,
-            traffic.world.durable.back().blocks.back()->last());
-}
-
-// Goal: at every moment, checkpoint and replay together are the state that the hub has.
-TEST(Retention, CheckpointAndReplayAreTheLiveState) {
-  Traffic traffic(frequent_checkpoints());
-  for (int round = 0; round < 12; ++round) {
-    traffic.post(round % 5);
-    if (round % 3 == 1) traffic.settle();
-    if (round % 2 == 0) traffic.pass_checkpoint();
-    traffic.world.say(traffic.alice, Ping{1});
-    traffic.world.say(traffic.bob, Ping{1});
-    if (round % 4 == 2) traffic.world.skip(traffic.alice, ++traffic.number);
-    traffic.world.commit();
-    EXPECT_TRUE(same_rows(traffic.world.recovered(), traffic.world.state())) << round;
-  }
-  EXPECT_GT(traffic.world.applied, Sequence{10});
-}
-
-TEST(Retention, ACheckpointHoldsOnlyWhatChanged) {
-  Traffic traffic(frequent_checkpoints());
-  traffic.pass_checkpoint();
-  traffic.post(1);
-  traffic.world.pass_ms(1001);
-  ASSERT_EQ(traffic.world.checkpoints.size(), 1U);
-  for (const StateRow& row : traffic.world.checkpoints.front().puts) {
-    EXPECT_NE(std::string("MRPS").find(row.key.front()), std::string::npos)
-        << row.key.front() << ": no agent changed";
-  }
-  const auto segments = std::count_if(traffic.world.checkpoints.front().puts.begin(),
-                                      traffic.world.checkpoints.front().puts.end(),
-                                      [](const StateRow& row) { return row.key.front() == 'S'; });
-  EXPECT_EQ(segments, 1) << "the one that the envelope stands in";
-}
-
-TEST(Retention, AFailedCheckpointIsAuditedAndNothingIsDroppedAfterIt) {
-  Traffic traffic(frequent_checkpoints());
-  traffic.post(20);
-  traffic.settle();
-  traffic.world.pass_ms(1001);
-  ASSERT_FALSE(traffic.world.checkpoints.empty());
-  traffic.world.tell(
-      CheckpointDone{traffic.world.checkpoints.front().applied, Error{ErrorCode::kIo, "test"}});
-  traffic.world.checkpoints.clear();
-  EXPECT_TRUE(traffic.world.audited("checkpoint_failed"));
-  traffic.post(1);
-  traffic.world.pass_ms(2000);
-  EXPECT_TRUE(traffic.world.checkpoints.empty());
-  EXPECT_TRUE(traffic.world.drops.empty());
-  EXPECT_TRUE(same_rows(traffic.world.recovered(), traffic.world.state()));
-}
 
 // ---- Drops ----
 
@@ -264,6 +113,189 @@ TEST(Retention, ASettledSegmentGoesAlthoughAnOlderOneIsNeeded) {
   EXPECT_GT(traffic.world.drops.front(), Sequence{1});
   EXPECT_EQ(traffic.world.state().segments().at(Sequence{1}), SegmentState::kSealed);
   EXPECT_TRUE(traffic.world.cold_parts.empty());
+}
+
+// ---- Retained ----
+
+HubConfig keeping(RetentionKind kind, std::uint64_t limit) {
+  HubConfig config = frequent_checkpoints();
+  config.retention = {kind, limit};
+  return config;
+}
+
+/// alice has posted 30 envelopes of 5,000 octets to bob, seven or so a segment, and bob has
+/// acknowledged all of them.
+struct Heard : Traffic {
+  explicit Heard(RetentionKind kind, std::uint64_t limit) : Traffic(keeping(kind, limit)) {
+    post(30);
+    settle();
+    pass_checkpoint();
+  }
+  [[nodiscard]] std::size_t sealed() const {
+    const auto& segments = world.state().segments();
+    return static_cast<std::size_t>(
+        std::count_if(segments.begin(), segments.end(),
+                      [](const auto& segment) { return segment.second == SegmentState::kSealed; }));
+  }
+  /// Destroys what the hub has given up.
+  void drop_all() {
+    for (const Sequence& first : std::exchange(world.drops, {})) {
+      world.tell(SegmentDropped{first, std::nullopt});
+    }
+    world.commit();
+  }
+};
+
+TEST(Retention, WithoutOneWhatIsHeardGoes) {
+  const Heard heard(RetentionKind::kSettled, 0);
+  EXPECT_EQ(heard.sealed(), 0U);
+  EXPECT_GE(heard.world.drops.size(), 3U);
+}
+
+TEST(Retention, ForeverKeepsAllThatIsHeard) {
+  Heard heard(RetentionKind::kForever, 0);
+  heard.world.pass_ms(1'000'000'000);
+  heard.pass_checkpoint();
+  EXPECT_TRUE(heard.world.drops.empty());
+  EXPECT_GE(heard.sealed(), 3U);
+}
+
+TEST(Retention, ACountKeepsTheNewestOfTheHub) {
+  Heard heard(RetentionKind::kCount, 15);
+  ASSERT_FALSE(heard.world.drops.empty());
+  EXPECT_EQ(heard.world.drops.front(), Sequence{1}) << "the oldest goes";
+  std::uint64_t kept = 0;
+  for (const auto& [first, state] : heard.world.state().segments()) {
+    if (state != SegmentState::kDropping) kept += heard.world.state().contents_of(first).envelopes;
+  }
+  EXPECT_GE(kept, 15U);
+  EXPECT_LT(kept, 15U + 8U) << "and no segment more";
+}
+
+TEST(Retention, BytesKeepTheNewestOfTheHub) {
+  Heard heard(RetentionKind::kBytes, 60'000);
+  ASSERT_FALSE(heard.world.drops.empty());
+  std::uint64_t kept = 0;
+  for (const auto& [first, state] : heard.world.state().segments()) {
+    if (state != SegmentState::kDropping) kept += heard.world.state().contents_of(first).bytes;
+  }
+  EXPECT_GE(kept, 60'000U);
+  EXPECT_LT(kept, 60'000U + 2 * core_test::kSegmentBytes);
+}
+
+// Nothing happens meanwhile, and no checkpoint comes.
+TEST(Retention, WhatIsTooOldGoesByItselfWhenItsTimeHasCome) {
+  Heard heard(RetentionKind::kAge, 100);
+  EXPECT_TRUE(heard.world.drops.empty());
+  const std::size_t sealed = heard.sealed();
+  ASSERT_GE(sealed, 3U);
+  for (int second = 0; second < 97; ++second) heard.world.pass_ms(1000);
+  EXPECT_TRUE(heard.world.drops.empty());
+  for (int second = 0; second < 4; ++second) heard.world.pass_ms(1000);
+  heard.world.commit();
+  EXPECT_EQ(heard.world.drops.size(), sealed);
+}
+
+TEST(Retention, AJumpOfTheWallClockMakesNothingTooOldForAMinute) {
+  Heard heard(RetentionKind::kAge, 100);
+  heard.world.now.wall_ns += 3600 * kNsPerSecond;
+  heard.world.pass_ms(1000);
+  heard.post(1);
+  heard.pass_checkpoint();
+  EXPECT_TRUE(heard.world.drops.empty());
+  for (int second = 0; second < 62; ++second) {
+    heard.world.pass_ms(1000);
+    heard.world.say(heard.alice, Ping{1});
+  }
+  heard.world.settle_all();
+  EXPECT_FALSE(heard.world.drops.empty()) << "the clock goes on from there";
+}
+
+TEST(Retention, AStartKnowsHowMuchEachSegmentHolds) {
+  Heard heard(RetentionKind::kCount, 15);
+  heard.drop_all();
+  heard.post(2);
+  EXPECT_TRUE(same_rows(heard.world.recovered(), heard.world.state()));
+  std::map<Sequence, SegmentContents> before;
+  for (const auto& segment : heard.world.state().segments()) {
+    before[segment.first] = heard.world.state().contents_of(segment.first);
+  }
+  heard.world.restart();
+  for (const auto& [first, contents] : before) {
+    EXPECT_EQ(heard.world.state().contents_of(first), contents) << first.value;
+    EXPECT_GT(contents.envelopes, 0U) << first.value;
+  }
+}
+
+TEST(Retention, TraceFindsWhatIsKeptAsSettled) {
+  Traffic traffic(keeping(RetentionKind::kForever, 0));
+  traffic.post(1);
+  const EnvelopeId id = traffic.alice.take_one<Accept>().first_id;
+  traffic.post(29);
+  traffic.settle();
+  traffic.pass_checkpoint();
+  EXPECT_TRUE(traffic.world.drops.empty());
+  Peer& admin = traffic.world.connect("operator", {}, AgentRole::kAdmin);
+  const ParamMap which =
+      ParamMap().set("envelope_id", ByteBuffer(id.bytes.begin(), id.bytes.end()));
+  traffic.world.say(admin, Request{7, "trace", encode_params(which)});
+  traffic.world.settle_all();
+  const Response answer = admin.take_one<Response>();
+  ASSERT_EQ(answer.code, ErrorCode::kOk) << answer.message;
+  EXPECT_EQ(decode_params(answer.result)->text("state"), "settled");
+}
+
+TEST(Retention, WhatIsKeptIsNotThinnedEither) {
+  HubConfig config = keeping(RetentionKind::kForever, 0);
+  config.cold_percent = 90;
+  Traffic traffic(config, {"alice", "bob", "carol"});
+  traffic.world.send(traffic.alice, ++traffic.number, "carol", "she never comes");
+  traffic.post(30);
+  traffic.world.ack_up_to(traffic.bob, 30);
+  traffic.world.pass_ms(60);
+  traffic.world.settle_all();
+  traffic.pass_checkpoint();
+  for (int turn = 0; turn < 5; ++turn) traffic.world.pass_ms(2);
+  EXPECT_TRUE(traffic.world.cold_parts.empty());
+  EXPECT_TRUE(traffic.world.reads.empty());
+}
+
+TEST(Retention, StatusSaysWhatIsKeptByItAlone) {
+  Heard heard(RetentionKind::kForever, 0);
+  EXPECT_EQ(heard.world.counter("retained_segments"), heard.sealed());
+  EXPECT_GT(heard.world.counter("retained_bytes"), 5000U * 7 * 3);
+  heard.post(20);
+  heard.pass_checkpoint();
+  const std::uint64_t retained = heard.world.counter("retained_segments");
+  EXPECT_LT(retained, heard.sealed()) << "what waits is kept for itself";
+}
+
+// ---- A low disk ----
+
+TEST(Retention, WhileTheDiskIsLowTheOldestGivesWayOneAtATime) {
+  Heard heard(RetentionKind::kCount, 1'000'000);
+  ASSERT_TRUE(heard.world.drops.empty());
+  heard.world.tell(DiskSpace{DiskState::kLow, 1});
+  heard.world.commit();
+  EXPECT_EQ(heard.world.drops, std::vector{Sequence{1}});
+  EXPECT_TRUE(heard.world.audited("retention_gives_way"));
+  heard.drop_all();
+  heard.pass_checkpoint();
+  ASSERT_EQ(heard.world.drops.size(), 1U) << "the next one, without any mail between";
+  EXPECT_GT(heard.world.drops.front(), Sequence{1});
+  heard.world.tell(DiskSpace{DiskState::kOk, 1'000'000'000});
+  heard.drop_all();
+  heard.post(1);
+  heard.pass_checkpoint();
+  EXPECT_TRUE(heard.world.drops.empty()) << "there is room again";
+}
+
+TEST(Retention, ForeverDoesNotGiveWay) {
+  Heard heard(RetentionKind::kForever, 0);
+  heard.world.tell(DiskSpace{DiskState::kFull, 1});
+  heard.world.commit();
+  heard.pass_checkpoint();
+  EXPECT_TRUE(heard.world.drops.empty());
 }
 
 }  // namespace

@@ -391,13 +391,5 @@ TEST(StateRows, RowsComeInTheOrderOfTheirKeys) {
   }
 }
 
-TEST(StateRows, AnIndexRowWithARunOfNoPositionsOrACutOneIsRefused) {
-  std::string key = "R" + std::string(16, '\1') + std::string(1, '\1') + std::string(8, '\0');
-  State state;
-  EXPECT_FALSE(state.load_row(as_bytes(key), ByteBuffer{0, 1}).ok()) << "span 0";
-  EXPECT_FALSE(state.load_row(as_bytes(key), ByteBuffer{6, 1}).ok()) << "no position";
-  EXPECT_TRUE(state.load_row(as_bytes(key), ByteBuffer{6, 1, 1}).ok());
-}
-
 }  // namespace
 }  // namespace capstan

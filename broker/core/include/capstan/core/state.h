@@ -207,19 +207,21 @@ class State {
   void mark_all_dirty();
   /// Of an agent that has it.
   [[nodiscard]] const DeadLetter& dead_letter(AgentId agent, Sequence record) const;
+
+  // load_row() of one kind each; false: of unknown shape.
+  [[nodiscard]] bool load_agent(Bytes key, Bytes value);
+  [[nodiscard]] bool load_dead_letter(Bytes key, Bytes value);
+  [[nodiscard]] bool load_gap(Bytes key, Bytes value);
+  [[nodiscard]] bool load_keys(Bytes key, Bytes value);
+  [[nodiscard]] bool load_mailbox(Bytes key, Bytes value);
+  [[nodiscard]] bool load_producer(Bytes key, Bytes value);
+  [[nodiscard]] bool load_retired(Bytes key, Bytes value);
+  [[nodiscard]] bool load_retry(Bytes key, Bytes value);
+  [[nodiscard]] bool load_runs(Bytes key, Bytes value);
+  [[nodiscard]] bool load_segment(Bytes key, Bytes value);
+
   static void save_new_runs(ChannelId channel, std::size_t lane, const MailRuns& runs,
                             SavedRuns& saved, Checkpoint& checkpoint);
-
-  [[nodiscard]] static std::string agent_key(AgentId agent);
-  [[nodiscard]] static std::string retired_key(AgentId agent);
-  [[nodiscard]] static std::string mailbox_key(ChannelId channel);
-  [[nodiscard]] static std::string runs_key(ChannelId channel, std::size_t lane, Position first);
-  [[nodiscard]] static std::string retry_key(ChannelId channel, Position position);
-  [[nodiscard]] static std::string dead_key(AgentId agent, Sequence record);
-  [[nodiscard]] static std::string segment_key(Sequence first);
-  [[nodiscard]] std::string segment_value(Sequence first) const;
-  [[nodiscard]] static std::string gap_key(Sequence first);
-  [[nodiscard]] static std::string producer_key(const ProducerId& id);
 
   std::unordered_map<AgentId, AgentRecord> agents_;
   std::map<std::string, AgentId, std::less<>> agents_by_name_;
