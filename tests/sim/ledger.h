@@ -44,6 +44,7 @@ struct KeptMail {
 struct Box {
   std::string owner;         ///< Name of the agent.
   bool retired = false;      ///< It was removed: its mail becomes dead letters.
+  bool memory = false;       ///< No mail of it is ever stored.
   bool gone = false;         ///< And there is none left: nobody knows the mailbox any more.
   EnvelopeId last_buried;    ///< The newest that has become a dead letter by the removal.
   std::vector<Stored> mail;  ///< Position 1 first.
@@ -53,6 +54,9 @@ struct Box {
   /// By priority: all before this index was shown, or needs not be; the auditor's.
   std::array<std::size_t, kPriorityCount> shown_up_to{};
 };
+
+/// The id of an envelope that is stored nowhere, as PROTOCOL.md §6.18 has it.
+[[nodiscard]] inline bool is_unstored(const EnvelopeId& id) { return id.shard() == 0xffff; }
 
 /// Numbers of one client life.
 struct Series {
@@ -107,6 +111,10 @@ class Ledger {
   [[nodiscard]] bool is_retired(const AgentId& id) const;
   /// The envelopes that the last take() stored: channel and position.
   [[nodiscard]] const std::vector<std::pair<ChannelId, Position>>& fresh() const { return fresh_; }
+  /// The numbers that the last take() settled without an envelope.
+  [[nodiscard]] const std::vector<std::pair<ProducerId, std::uint64_t>>& skipped() const {
+    return skipped_;
+  }
 
  private:
   /// What is wrong with this record of an agent; empty: nothing.
@@ -149,6 +157,7 @@ class Ledger {
   std::uint64_t failures_ = 0;
   std::unordered_map<std::uint64_t, std::pair<ChannelId, Position>> by_sequence_;
   std::vector<std::pair<ChannelId, Position>> fresh_;
+  std::vector<std::pair<ProducerId, std::uint64_t>> skipped_;
   std::vector<KeptMail> stored_;
 };
 
