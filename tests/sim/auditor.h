@@ -125,6 +125,8 @@ class Auditor {
     bool repeats = false;  ///< Another post with its key stands for it.
     ProducerId producer;   ///< And its number: once they have come to a hub.
     std::uint64_t number = 0;
+    std::uint64_t arrived_in = 0;    ///< The hub process that it came to last, from 1.
+    std::uint64_t arrived_turn = 0;  ///< Its turns before it came there.
     std::uint64_t passed_in = 0;  ///< The hub process that passed it on last, from 1; 0: none has.
   };
 
@@ -158,6 +160,8 @@ class Auditor {
     bool told = false;  ///< Its sender heard of it.
   };
 
+  /// What the hub says of a notice is of one that is not to be stored.
+  [[nodiscard]] bool goes_to_memory(const std::string& detail) const;
   void note_unsynced(const RecordView& record);
   [[nodiscard]] bool is_written(const ChannelId& channel) const;
   /// Also when it is lost by now: what was said of it is still on its way.
@@ -184,7 +188,8 @@ class Auditor {
   static void note_receipt(SessionView& session, const Receipt& receipt);
   void check_credit(PeerView& peer, const NotifyView& notify);
   void check_refusal(const PeerView& peer, const ErrorFrame& error);
-  void check_skips();
+  void check_skip(const Skip& skip);
+  void check_saved(const Post& stored);
   void check_passed_notify(const PeerView& peer, const NotifyView& notify);
   void check_passed_notice(const EnvelopeView& notice);
   void check_passed(const PassedOn& mail);
@@ -225,7 +230,11 @@ class Auditor {
   std::set<std::pair<ProducerId, std::uint64_t>> given_up_;      // Asked to be skipped.
   std::set<std::pair<ProducerId, std::uint64_t>> passed_numbers_;
   std::set<std::pair<ProducerId, std::uint64_t>> passed_in_boot_;
-  std::map<std::pair<Stream, std::size_t>, Tag> last_passed_;          // By stream and receiver.
+  /// Those that are not on disk, and the turn that passed them on.
+  std::map<std::pair<ProducerId, std::uint64_t>, std::uint64_t> unsaved_;
+  std::map<ProducerId, std::uint64_t> new_epochs_;             // Whose first number is one of them.
+  std::uint64_t turn_ = 0;                                     // Of this boot.
+  std::map<std::pair<Stream, std::size_t>, Tag> last_passed_;  // By stream and receiver.
   std::map<std::pair<Stream, std::size_t>, Tag> last_passed_in_boot_;  // The same.
   std::map<Stream, EnvelopeId> last_unstored_shown_;
   std::set<EnvelopeId> announced_;  // Of whose fate a notice that is stored nowhere has told.

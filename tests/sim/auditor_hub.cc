@@ -17,9 +17,9 @@ void Auditor::durable(std::span<const SharedBlock> blocks) {
 }
 
 void Auditor::notice_dropped(const std::string& detail) {
-  if (detail.find("reason=not_delivered") != std::string::npos) {
-    return counts_.add(Count::kNoticesUnheard);
-  }
+  const bool unheard = detail.find("reason=not_delivered") != std::string::npos;
+  if (unheard != goes_to_memory(detail)) violated("a notice is dropped: " + detail);
+  if (unheard) return counts_.add(Count::kNoticesUnheard);
   if (detail.find("capstan.delivery.dead") == std::string::npos) return;
   const std::string key = "envelopes=";
   notices_dropped_ += std::stoull(detail.substr(detail.find(key) + key.size()));
@@ -32,8 +32,13 @@ void Auditor::take_blocks(std::span<const SharedBlock> blocks) {
     if (std::string wrong = ledger_.take(*block); !wrong.empty()) return violated("WAL: " + wrong);
     counts_.add(Count::kFailed, ledger_.failures() - failures);
     counts_.add(Count::kRemovals, ledger_.agents().size() < agents ? 1 : 0);
-    for (const auto& [channel, position] : ledger_.fresh()) check_fresh(channel, position);
-    check_skips();
+    auto skip = ledger_.skipped().begin();
+    for (const auto& [channel, position] : ledger_.fresh()) {
+      const Sequence stored = ledger_.find_box(channel)->mail[position.value - 1].id.sequence();
+      for (; skip != ledger_.skipped().end() && skip->sequence < stored; ++skip) check_skip(*skip);
+      check_fresh(channel, position);
+    }
+    for (; skip != ledger_.skipped().end(); ++skip) check_skip(*skip);
   }
   // A commit or several whole ones: what a gap costs is told in the commit that records it.
   if (std::string untold = ledger_.untold(); !untold.empty()) violated("WAL: " + untold);
@@ -77,6 +82,7 @@ void Auditor::check_fresh(const ChannelId& channel, Position position) {
   }
   if (post.fate == Fate::kRefused) return violated(name + " is stored after its refusal");
   post.stored = true;
+  check_saved(post);
   Tag& last = last_stored_[{post.stream, post.to}];
   if (*stored.tag <= last) {
     return violated(name + ": post " + std::to_string(*stored.tag) + " is stored after post " +
@@ -88,14 +94,13 @@ void Auditor::check_fresh(const ChannelId& channel, Position position) {
 void Auditor::booted() {
   sent_.clear();
   notices_dropped_ = 0;
-  for (const auto& [producer, number] : passed_in_boot_) {
-    const Series* series = ledger_.find_series(producer);
-    const bool known = series != nullptr && series->numbers.count(number) != 0;
-    counts_.add(Count::kNumbersForgotten, known ? 0 : 1);
-  }
+  counts_.add(Count::kNumbersForgotten, unsaved_.size());
+  unsaved_.clear();
+  new_epochs_.clear();
   passed_in_boot_.clear();
   last_passed_in_boot_.clear();
   passed_count_ = 0;
+  turn_ = 0;
   earlier_id_ = std::max(told_id_, passed_id_);
   ++boot_;
 }

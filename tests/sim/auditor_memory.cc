@@ -41,6 +41,7 @@ void Auditor::note_send(const SessionView& session, const SendView& send) {
   if (!same) violated("post " + std::to_string(*tag) + " is sent again under another number");
   post.producer = key.first;
   post.number = key.second;
+  if (std::exchange(post.arrived_in, boot_) != boot_) post.arrived_turn = turn_;
   numbers_[key] = *tag;
 }
 
@@ -112,13 +113,36 @@ void Auditor::check_refusal(const PeerView& peer, const ErrorFrame& error) {
 }
 
 /// A number is settled without an envelope when its client gave it up, or its mail was passed on.
-void Auditor::check_skips() {
-  for (const auto& number : ledger_.skipped()) {
-    if (number.first.agent == id_of(plan_.hostile_agent())) continue;
-    if (given_up_.count(number) != 0 || passed_numbers_.count(number) != 0) continue;
-    return violated("number " + std::to_string(number.second) +
-                    " is settled, and nobody gave it up");
-  }
+void Auditor::check_skip(const Skip& skip) {
+  const std::pair number{skip.producer, skip.number};
+  unsaved_.erase(number);
+  new_epochs_.erase(skip.producer);
+  if (skip.producer.agent == id_of(plan_.hostile_agent())) return;
+  if (given_up_.count(number) != 0 || passed_numbers_.count(number) != 0) return;
+  violated("number " + std::to_string(skip.number) + " is settled, and nobody gave it up");
+}
+
+/// A number that was passed on is on record before what its session stores after it, and the first
+/// one of an epoch before anything that came later.
+void Auditor::check_saved(const Post& stored) {
+  if (stored.arrived_in != boot_) return;
+  const auto first = unsaved_.lower_bound({stored.producer, 0});
+  const auto last = unsaved_.upper_bound({stored.producer, UINT64_MAX});
+  const bool late = std::any_of(
+      first, last, [&](const auto& passed) { return passed.second <= stored.arrived_turn; });
+  const bool unknown = std::any_of(new_epochs_.begin(), new_epochs_.end(), [&](const auto& epoch) {
+    return epoch.second <= stored.arrived_turn && ledger_.find_series(epoch.first) == nullptr;
+  });
+  if (!late && !unknown) return;
+  violated("number " + std::to_string(stored.number) +
+           " is stored before the numbers of what was passed on earlier");
+}
+
+bool Auditor::goes_to_memory(const std::string& detail) const {
+  const auto& boxes = ledger_.boxes();
+  return std::any_of(boxes.begin(), boxes.end(), [&](const auto& box) {
+    return box.second.memory && detail.find("agent=" + box.first.hex()) != std::string::npos;
+  });
 }
 
 void Auditor::check_passed_notify(const PeerView& peer, const NotifyView& notify) {
@@ -174,6 +198,7 @@ void Auditor::check_passed_notice(const EnvelopeView& notice) {
 }
 
 void Auditor::hub_turn_over() {
+  ++turn_;
   std::vector<PassedOn> passed = std::exchange(turn_passed_, {});
   std::sort(passed.begin(), passed.end(),
             [](const PassedOn& a, const PassedOn& b) { return a.id < b.id; });
@@ -225,6 +250,8 @@ void Auditor::check_passed_post(const PassedOn& mail) {
   post.passed_in = boot_;
   passed_numbers_.insert(number);
   passed_in_boot_.insert(number);
+  unsaved_[number] = turn_;
+  if (series == nullptr) new_epochs_.emplace(post.producer, turn_);
 }
 
 void Auditor::check_told_number(const ToldNumber& told) {
@@ -253,11 +280,10 @@ void Auditor::check_told_number(const ToldNumber& told) {
 }
 
 void Auditor::hub_stopped() {
-  for (const auto& [producer, number] : passed_in_boot_) {
-    if (ledger_.is_retired(producer.agent)) continue;
-    const Series* series = ledger_.find_series(producer);
-    if (series != nullptr && series->numbers.count(number) != 0) continue;
-    return violated("number " + std::to_string(number) + " was passed on, and a stop forgets it");
+  for (const auto& [number, turn] : unsaved_) {
+    if (ledger_.is_retired(number.first.agent)) continue;
+    return violated("number " + std::to_string(number.second) +
+                    " was passed on, and a stop forgets it");
   }
 }
 

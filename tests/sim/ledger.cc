@@ -75,7 +75,7 @@ std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns)
       for (std::uint64_t i = 0; i < skipped->count; ++i) {
         std::string wrong = take_number(skipped->producer, skipped->number + i, {});
         if (!wrong.empty()) return wrong;
-        skipped_.emplace_back(skipped->producer, skipped->number + i);
+        skipped_.push_back({skipped->producer, skipped->number + i, record.sequence});
       }
       return {};
     }
@@ -213,6 +213,9 @@ std::string Ledger::take_number(const ProducerId& producer, std::uint64_t number
 std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall_ns) {
   Box* box = find_box(record.channel);
   if (box == nullptr) return "a settlement for no mailbox";
+  if (box->memory && record.why == SettledWhy::kAcknowledged) {
+    return "a settlement for a mailbox that stores nothing";
+  }
   const bool by_gap = record.why == SettledWhy::kGap;
   for (const Interval& interval : record.intervals) {
     if (record.why == SettledWhy::kPassed) {

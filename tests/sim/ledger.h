@@ -64,6 +64,13 @@ struct Series {
   std::uint64_t floor = 0;
 };
 
+/// A number that was settled without an envelope.
+struct Skip {
+  ProducerId producer;
+  std::uint64_t number = 0;
+  Sequence sequence;  ///< Of its record.
+};
+
 class Ledger {
  public:
   /// Reads the records of a durable block. Returns what is wrong with it; empty when nothing is.
@@ -112,9 +119,7 @@ class Ledger {
   /// The envelopes that the last take() stored: channel and position.
   [[nodiscard]] const std::vector<std::pair<ChannelId, Position>>& fresh() const { return fresh_; }
   /// The numbers that the last take() settled without an envelope.
-  [[nodiscard]] const std::vector<std::pair<ProducerId, std::uint64_t>>& skipped() const {
-    return skipped_;
-  }
+  [[nodiscard]] const std::vector<Skip>& skipped() const { return skipped_; }
 
  private:
   /// What is wrong with this record of an agent; empty: nothing.
@@ -157,7 +162,7 @@ class Ledger {
   std::uint64_t failures_ = 0;
   std::unordered_map<std::uint64_t, std::pair<ChannelId, Position>> by_sequence_;
   std::vector<std::pair<ChannelId, Position>> fresh_;
-  std::vector<std::pair<ProducerId, std::uint64_t>> skipped_;
+  std::vector<Skip> skipped_;
   std::vector<KeptMail> stored_;
 };
 
