@@ -75,8 +75,10 @@ void notify_sender(Core& core, AgentId sender, const ChannelId& channel, std::st
                       .set("envelope_ids", std::move(texts))
                       .set("reason", reason)
                       .set("text", text_of(core, channel, ids.size(), reason)));
+  const Inbox& inbox = core.inbox_of(sender);
+  const bool stores = inbox.durability != Durability::kMemory;
   const bool disk_full = core.disk && core.disk->state == DiskState::kFull;
-  if (disk_full || !core.has_room(*core.inbox_of(sender).mailbox, notice.size())) {
+  if (stores && (disk_full || !core.has_room(*inbox.mailbox, notice.size()))) {
     note_dropped(
         core, sender, event,
         (disk_full ? "disk_full" : "inbox_full") + (" envelopes=" + std::to_string(ids.size())));

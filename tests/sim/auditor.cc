@@ -17,7 +17,11 @@ AgentId Auditor::id_of(std::size_t agent) const {
 }
 
 Tag Auditor::posted(std::size_t sender, std::size_t to, Stream stream, const std::string& key) {
-  posts_.push_back({sender, to, stream, key, Fate::kOpen, false, false, false});
+  Post& post = posts_.emplace_back();
+  post.sender = sender;
+  post.to = to;
+  post.stream = stream;
+  post.key = key;
   ++open_posts_;
   counts_.add(Count::kPosted);
   return posts_.size();
@@ -30,6 +34,7 @@ void Auditor::accepted(Tag tag, const EnvelopeId& id) {
   post.fate = Fate::kAccepted;
   --open_posts_;
   counts_.add(Count::kAccepted);
+  if (plan_.stores_nothing(post.to)) return accepted_unstored(tag, id);
   if (const Unsynced* unsynced = find_unsynced(id)) {
     if (unsynced->tag != tag) violated(name + " is accepted with another one's id " + id.hex());
     post.lost = post.lost || lost_.count(id) != 0;
@@ -67,6 +72,7 @@ void Auditor::abandoned(Tag tag) {
 }
 
 void Auditor::given_back(Stream stream, const ChannelId& channel, Position position) {
+  if (position == Position{}) return;
   shown_[stream].erase({channel, position});
   counts_.add(Count::kNacked);
 }
@@ -101,6 +107,9 @@ void Auditor::check_order(std::size_t agent, Box& box, std::uint64_t position) {
 void Auditor::delivered(std::size_t agent, Stream stream, const Delivered& delivery) {
   const std::string name =
       plan_.agents[agent] + "'s position " + std::to_string(delivery.position.value);
+  if (is_unstored(stamped_id(delivery.envelope))) {
+    return delivered_unstored(agent, stream, delivery);
+  }
   const ChannelId channel = stamped_channel(delivery.envelope);
   Box* box = ledger_.find_box(channel);
   const std::uint64_t position = delivery.position.value;
@@ -131,6 +140,7 @@ void Auditor::delivered(std::size_t agent, Stream stream, const Delivered& deliv
 }
 
 void Auditor::acknowledged(const ChannelId& channel, Position position) {
+  if (position == Position{}) return;  // There is nothing to settle.
   for (auto& [id, unsynced] : unsynced_) {
     if (unsynced.channel == channel && unsynced.position == position) unsynced.acknowledged = true;
   }
@@ -174,13 +184,16 @@ std::string Auditor::unrest() const {
 }
 
 void Auditor::finish() {
+  for (const auto& [id, mail] : passed_) {
+    counts_.add(Count::kPassedUnseen, mail.tag != 0 && !mail.shown ? 1 : 0);
+  }
   if (!at_rest()) return violated("the healed world does not come to rest: " + unrest());
   if (plan_.leaver && ledger_.agent_id(plan_.leaving_key().key.name)) {
     return violated("a removed agent is still there");
   }
   for (std::size_t i = 0; i < posts_.size(); ++i) {
     if (posts_[i].fate == Fate::kAccepted && !posts_[i].stored && !posts_[i].lost &&
-        !posts_[i].repeats) {
+        !posts_[i].repeats && !plan_.stores_nothing(posts_[i].to)) {
       return violated("post " + std::to_string(i + 1) + " is accepted and was never stored");
     }
   }

@@ -24,12 +24,27 @@ using Stream = std::uint64_t;
 struct SessionView {
   AgentId agent;
   std::uint64_t epoch = 0;
+
+  // What its receiver has asked for, and holds.
+  bool receives = false;
+  std::uint64_t credit_until = 0;
+  std::uint64_t credit_bytes = 0;
+  std::uint64_t last_delivery = 0;
+  std::uint64_t held_bytes = 0;
+  std::map<std::uint64_t, std::pair<EnvelopeId, std::uint64_t>> held;  ///< Octets, by number.
+};
+
+/// An attach that is not answered.
+struct Attaching {
+  SessionId session = 0;
+  std::string name;
+  SessionView view;
 };
 
 /// A connection as the auditor sees it.
 struct PeerView {
   bool hostile = false;
-  std::map<std::uint64_t, std::pair<SessionId, std::pair<std::string, std::uint64_t>>> attaching;
+  std::map<std::uint64_t, Attaching> attaching;
   std::map<SessionId, SessionView> sessions;
   std::uint64_t presence_version = 0;
 };
@@ -67,15 +82,16 @@ class Auditor {
   void unknown(Sequence last) { unknown_last_ = last; }
   /// A start has replayed `blocks` and made `state` of them.
   void recovered(Sequence last, std::span<const SharedBlock> blocks, const State& state);
-  void booted() {
-    sent_.clear();
-    notices_dropped_ = 0;
-  }
+  void booted();
 
   // --- What the hub does.
-  void hub_received(PeerView& peer, Bytes body) const;
+  void hub_received(PeerView& peer, Bytes body);
   void hub_sent(PeerView& peer, Bytes body);
   void hub_state(const State& state);
+  /// All that it had to say in one turn is said.
+  void hub_turn_over();
+  /// In order: everything that it knew is on disk.
+  void hub_stopped();
   /// The hub says that it has no room for a notice of so many envelopes.
   void notice_dropped(const std::string& detail);
   /// It reads this from the wall clock.
@@ -107,6 +123,28 @@ class Auditor {
     bool stored = false;
     bool lost = false;     ///< Accepted into a written mailbox, and gone with the power.
     bool repeats = false;  ///< Another post with its key stands for it.
+    ProducerId producer;   ///< And its number: once they have come to a hub.
+    std::uint64_t number = 0;
+    std::uint64_t arrived_in = 0;    ///< The hub process that it came to last, from 1.
+    std::uint64_t arrived_turn = 0;  ///< Its turns before it came there.
+    std::uint64_t passed_in = 0;  ///< The hub process that passed it on last, from 1; 0: none has.
+  };
+
+  /// An envelope that was handed to a receiver, and is stored nowhere.
+  struct PassedOn {
+    EnvelopeId id;
+    ChannelId channel;
+    AgentId sender;
+    Tag tag = 0;  ///< 0: no application's.
+    std::uint64_t hash = 0;
+    bool shown = false;
+  };
+
+  /// What the hub has said of a number whose envelope is not stored.
+  struct ToldNumber {
+    ProducerId producer;
+    std::uint64_t number = 0;
+    EnvelopeId id;
   };
 
   /// An envelope of a written mailbox that is not durable yet.
@@ -122,6 +160,8 @@ class Auditor {
     bool told = false;  ///< Its sender heard of it.
   };
 
+  /// What the hub says of a notice is of one that is not to be stored.
+  [[nodiscard]] bool goes_to_memory(const std::string& detail) const;
   void note_unsynced(const RecordView& record);
   [[nodiscard]] bool is_written(const ChannelId& channel) const;
   /// Also when it is lost by now: what was said of it is still on its way.
@@ -142,7 +182,21 @@ class Auditor {
   void check_series(const State& state);
   void check_letters(const State& state);
   void check_accept(const PeerView& peer, const Accept& accept);
-  void check_notify(const PeerView& peer, const NotifyView& notify);
+  void check_notify(PeerView& peer, const NotifyView& notify);
+  static void note_attach(PeerView& peer, const Attach& attach);
+  void note_send(const SessionView& session, const SendView& send);
+  static void note_receipt(SessionView& session, const Receipt& receipt);
+  void check_credit(PeerView& peer, const NotifyView& notify);
+  void check_refusal(const PeerView& peer, const ErrorFrame& error);
+  void check_skip(const Skip& skip);
+  void check_saved(const Post& stored);
+  void check_passed_notify(const PeerView& peer, const NotifyView& notify);
+  void check_passed_notice(const EnvelopeView& notice);
+  void check_passed(const PassedOn& mail);
+  void check_passed_post(const PassedOn& mail);
+  void check_told_number(const ToldNumber& told);
+  void accepted_unstored(Tag tag, const EnvelopeId& id);
+  void delivered_unstored(std::size_t agent, Stream stream, const Delivered& delivery);
   void check_response(PeerView& peer, const Response& response);
   void check_pong(const PeerView& peer, const Pong& pong);
   void check_presence(PeerView& peer, const Presence& presence);
@@ -168,6 +222,28 @@ class Auditor {
   std::uint64_t notices_dropped_ = 0;  ///< Deaths that this boot could not tell of.
   std::uint64_t wall_ns_max_ = 0;      // Latest that the hub has read.
   EnvelopeId gave_way_until_;          // Mail up to here need not be retained any more.
+
+  // Mail that is stored nowhere.
+  std::uint64_t boot_ = 0;  // Counts hub processes.
+  std::map<EnvelopeId, PassedOn> passed_;
+  std::map<std::pair<ProducerId, std::uint64_t>, Tag> numbers_;  // As they came to a hub.
+  std::set<std::pair<ProducerId, std::uint64_t>> given_up_;      // Asked to be skipped.
+  std::set<std::pair<ProducerId, std::uint64_t>> passed_numbers_;
+  std::set<std::pair<ProducerId, std::uint64_t>> passed_in_boot_;
+  /// Those that are not on disk, and the turn that passed them on.
+  std::map<std::pair<ProducerId, std::uint64_t>, std::uint64_t> unsaved_;
+  std::map<ProducerId, std::uint64_t> new_epochs_;             // Whose first number is one of them.
+  std::uint64_t turn_ = 0;                                     // Of this boot.
+  std::map<std::pair<Stream, std::size_t>, Tag> last_passed_;  // By stream and receiver.
+  std::map<std::pair<Stream, std::size_t>, Tag> last_passed_in_boot_;  // The same.
+  std::map<Stream, EnvelopeId> last_unstored_shown_;
+  std::set<EnvelopeId> announced_;  // Of whose fate a notice that is stored nowhere has told.
+  EnvelopeId passed_id_;            // The latest.
+  EnvelopeId earlier_id_;           // No process before this one has given out a later one.
+  std::uint64_t passed_count_ = 0;  // In this boot.
+  // Of one turn: what it says to several peers leaves peer by peer, and not in its own order.
+  std::vector<PassedOn> turn_passed_;
+  std::vector<ToldNumber> turn_told_;
 };
 
 }  // namespace capstan::sim

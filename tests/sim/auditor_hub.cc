@@ -17,6 +17,9 @@ void Auditor::durable(std::span<const SharedBlock> blocks) {
 }
 
 void Auditor::notice_dropped(const std::string& detail) {
+  const bool unheard = detail.find("reason=not_delivered") != std::string::npos;
+  if (unheard != goes_to_memory(detail)) violated("a notice is dropped: " + detail);
+  if (unheard) return counts_.add(Count::kNoticesUnheard);
   if (detail.find("capstan.delivery.dead") == std::string::npos) return;
   const std::string key = "envelopes=";
   notices_dropped_ += std::stoull(detail.substr(detail.find(key) + key.size()));
@@ -29,7 +32,13 @@ void Auditor::take_blocks(std::span<const SharedBlock> blocks) {
     if (std::string wrong = ledger_.take(*block); !wrong.empty()) return violated("WAL: " + wrong);
     counts_.add(Count::kFailed, ledger_.failures() - failures);
     counts_.add(Count::kRemovals, ledger_.agents().size() < agents ? 1 : 0);
-    for (const auto& [channel, position] : ledger_.fresh()) check_fresh(channel, position);
+    auto skip = ledger_.skipped().begin();
+    for (const auto& [channel, position] : ledger_.fresh()) {
+      const Sequence stored = ledger_.find_box(channel)->mail[position.value - 1].id.sequence();
+      for (; skip != ledger_.skipped().end() && skip->sequence < stored; ++skip) check_skip(*skip);
+      check_fresh(channel, position);
+    }
+    for (; skip != ledger_.skipped().end(); ++skip) check_skip(*skip);
   }
   // A commit or several whole ones: what a gap costs is told in the commit that records it.
   if (std::string untold = ledger_.untold(); !untold.empty()) violated("WAL: " + untold);
@@ -73,12 +82,27 @@ void Auditor::check_fresh(const ChannelId& channel, Position position) {
   }
   if (post.fate == Fate::kRefused) return violated(name + " is stored after its refusal");
   post.stored = true;
+  check_saved(post);
   Tag& last = last_stored_[{post.stream, post.to}];
   if (*stored.tag <= last) {
     return violated(name + ": post " + std::to_string(*stored.tag) + " is stored after post " +
                     std::to_string(last) + " of the same session");
   }
   last = *stored.tag;
+}
+
+void Auditor::booted() {
+  sent_.clear();
+  notices_dropped_ = 0;
+  counts_.add(Count::kNumbersForgotten, unsaved_.size());
+  unsaved_.clear();
+  new_epochs_.clear();
+  passed_in_boot_.clear();
+  last_passed_in_boot_.clear();
+  passed_count_ = 0;
+  turn_ = 0;
+  earlier_id_ = std::max(told_id_, passed_id_);
+  ++boot_;
 }
 
 void Auditor::recovered(Sequence last, std::span<const SharedBlock> blocks, const State& state) {
@@ -194,15 +218,35 @@ void Auditor::hub_state(const State& state) {
   }
 }
 
-void Auditor::hub_received(PeerView& peer, Bytes body) const {
+void Auditor::hub_received(PeerView& peer, Bytes body) {
   FrameRow row(body);
   while (const auto frame = row.next()) {
-    if (peek_type(*frame) != static_cast<std::uint8_t>(FrameType::kAttach)) continue;
-    const auto control = decode_control(*frame);
-    if (!control) continue;
-    const auto& attach = std::get<Attach>(*control);
-    peer.attaching[attach.request_id] = {attach.session, {attach.agent, attach.epoch}};
+    const auto type = peek_type(*frame);
+    if (type == static_cast<std::uint8_t>(FrameType::kAttach)) {
+      if (const auto control = decode_control(*frame)) {
+        note_attach(peer, std::get<Attach>(*control));
+      }
+    } else if (peer.hostile) {
+      continue;
+    } else if (type == static_cast<std::uint8_t>(FrameType::kSend)) {
+      const auto send = decode_send(*frame);
+      const auto session = peer.sessions.find(send->session);
+      if (session != peer.sessions.end()) note_send(session->second, *send);
+    } else if (type == static_cast<std::uint8_t>(FrameType::kReceipt)) {
+      const auto receipt = decode_receipt(*frame);
+      const auto session = peer.sessions.find(receipt->session);
+      if (session != peer.sessions.end()) note_receipt(session->second, *receipt);
+    }
   }
+}
+
+void Auditor::note_attach(PeerView& peer, const Attach& attach) {
+  Attaching& attaching = peer.attaching[attach.request_id];
+  attaching = {attach.session, attach.agent, {}};
+  attaching.view.epoch = attach.epoch;
+  attaching.view.receives = attach.mode == AttachMode::kReceive;
+  attaching.view.credit_until = attach.credit_until;
+  attaching.view.credit_bytes = attach.credit_bytes;
 }
 
 void Auditor::hub_sent(PeerView& peer, Bytes body) {
@@ -225,7 +269,9 @@ void Auditor::hub_sent(PeerView& peer, Bytes body) {
       if (const auto* pong = std::get_if<Pong>(&*control)) check_pong(peer, *pong);
       if (const auto* presence = std::get_if<Presence>(&*control)) check_presence(peer, *presence);
       if (const auto* error = std::get_if<ErrorFrame>(&*control)) {
-        if (error->about == FrameType::kSend) counts_.add(Count::kRefusedSends);
+        if (error->about == FrameType::kSend) check_refusal(peer, *error);
+        // A session that has ended: nothing comes after its last word.
+        if (error->about == FrameType::kNone) peer.sessions.erase(error->session);
       }
     }
   }
@@ -237,6 +283,7 @@ void Auditor::check_accept(const PeerView& peer, const Accept& accept) {
   if (peer.hostile || session == peer.sessions.end()) {
     const EnvelopeId last = accept.first_id.plus(accept.count - 1);
     if (accept.count == 0 || accept.first_id.is_zero()) return;
+    if (is_unstored(last)) return turn_told_.push_back({{}, 0, last});
     if (ledger_.find(last) == nullptr && find_unsynced(last) == nullptr) {
       violated("an accept left before its commit was durable");
     }
@@ -254,6 +301,7 @@ void Auditor::check_accepted_number(const ProducerId& producer, std::uint64_t nu
   const std::string name = "number " + std::to_string(number);
   const bool first = told_.insert({producer, number}).second;
   counts_.add(Count::kDeduplicated, first ? 0 : 1);
+  if (id.is_zero() || is_unstored(id)) return turn_told_.push_back({producer, number, id});
   told_id_ = std::max(told_id_, id);
   const auto unsynced = unsynced_.find(id);
   if (unsynced != unsynced_.end()) {
@@ -271,9 +319,13 @@ void Auditor::check_accepted_number(const ProducerId& producer, std::uint64_t nu
   }
 }
 
-void Auditor::check_notify(const PeerView& peer, const NotifyView& notify) {
+void Auditor::check_notify(PeerView& peer, const NotifyView& notify) {
   counts_.add(Count::kDelivered);
+  if (!peer.hostile) check_credit(peer, notify);
   const Bytes envelope = notify.envelope;
+  if (envelope.size() >= kEnvelopeHeadBytes && is_unstored(stamped_id(envelope))) {
+    return check_passed_notify(peer, notify);
+  }
   const Stored* stored =
       envelope.size() < kEnvelopeHeadBytes ? nullptr : ledger_.find(stamped_id(envelope));
   const Unsynced* unsynced = stored == nullptr && envelope.size() >= kEnvelopeHeadBytes
@@ -307,11 +359,11 @@ void Auditor::check_notify(const PeerView& peer, const NotifyView& notify) {
 void Auditor::check_response(PeerView& peer, const Response& response) {
   const auto attach = peer.attaching.find(response.request_id);
   if (attach == peer.attaching.end()) return;
-  const auto [session, who] = attach->second;
+  Attaching asked = std::move(attach->second);
   peer.attaching.erase(attach);
   if (response.code != ErrorCode::kOk) return;
-  if (peer.hostile && who.first != plan_.agents[plan_.hostile_agent()]) {
-    return violated("somebody else's key is let in as " + who.first);
+  if (peer.hostile && asked.name != plan_.agents[plan_.hostile_agent()]) {
+    return violated("somebody else's key is let in as " + asked.name);
   }
   const auto params = decode_params(response.result);
   const auto id = params ? params->bytes("agent_id") : std::nullopt;
@@ -319,15 +371,15 @@ void Auditor::check_response(PeerView& peer, const Response& response) {
   if (!id || id->size() != 16 || !floor) {
     return violated("an attach is answered without its fields");
   }
-  const AgentId known = AgentId::from_bytes(id->data());
-  if (!ledger_.was_agent(known, who.first)) {
+  asked.view.agent = AgentId::from_bytes(id->data());
+  if (!ledger_.was_agent(asked.view.agent, asked.name)) {
     return violated("an attach is answered before its agent is durable");
   }
-  const Series* series = ledger_.find_series({known, who.second});
+  const Series* series = ledger_.find_series({asked.view.agent, asked.view.epoch});
   if (*floor > (series == nullptr ? 0 : series->floor)) {
     return violated("an attach tells a floor that is not durable");
   }
-  peer.sessions[session] = {known, who.second};
+  peer.sessions[asked.session] = std::move(asked.view);
 }
 
 void Auditor::check_presence(PeerView& peer, const Presence& presence) {

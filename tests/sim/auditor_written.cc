@@ -72,7 +72,7 @@ void Auditor::forget_unsynced(Sequence last) {
   unsynced_.clear();
   written_ends_.clear();
   power_was_cut_ = false;
-  ledger_.note_given_out(told_id_);
+  ledger_.note_given_out(std::max(told_id_, passed_id_));
 }
 
 }  // namespace capstan::sim

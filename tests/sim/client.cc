@@ -154,7 +154,9 @@ void Client::note_refusals(const ByteBuffer& body) {
     const auto& error = std::get<ErrorFrame>(*control);
     if (error.code == ErrorCode::kDiskFull) common_.counts.add(Count::kDiskFullRefusals);
     Work* work = error.about == FrameType::kSend ? find(error.session) : nullptr;
-    if (work != nullptr) work->refused.insert(error.reference);
+    if (work == nullptr) continue;
+    work->refused.insert(error.reference);
+    if (error.code == ErrorCode::kNotDelivered) work->not_delivered.insert(error.reference);
   }
 }
 

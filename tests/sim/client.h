@@ -50,8 +50,9 @@ class Client final : public Endpoint {
     Receipts receipts = Receipts::kAtOnce;
     std::deque<Tag> tags;  ///< Numbers from `first_tag` on.
     std::uint64_t next_number = 1;
-    std::set<std::uint64_t> refused;  ///< Numbers that the hub refused at least once.
-    std::vector<Held> held;           ///< Shown, not acknowledged.
+    std::set<std::uint64_t> refused;        ///< Numbers that the hub refused at least once.
+    std::set<std::uint64_t> not_delivered;  ///< Those of them whose receiver was not there.
+    std::vector<Held> held;                 ///< Shown, not acknowledged.
     bool receipt_due = false;
     bool over = false;
   };

@@ -57,6 +57,9 @@ void Client::on(const Accepted& accepted) {
     common_.auditor.accepted(tag, accepted.first_id.plus(i));
     tag = 0;
     if (work->refused.erase(accepted.first + i) > 0) common_.counts.add(Count::kRetriedRefusals);
+    if (work->not_delivered.erase(accepted.first + i) > 0) {
+      common_.counts.add(Count::kDeliveredAfterAll);
+    }
   }
   while (!work->tags.empty() && work->tags.front() == 0) {
     work->tags.pop_front();

@@ -78,6 +78,15 @@ constexpr std::array kEntries{
     Entry{Count::kShownUnsynced, "written envelopes shown before their sync"},
     Entry{Count::kWrittenSurvived, "unsynced written envelopes found again"},
     Entry{Count::kWrittenLost, "written envelopes lost with the power"},
+    Entry{Count::kPassedOn, "envelopes passed on without being stored"},
+    Entry{Count::kNotDelivered, "sends refused as not delivered"},
+    Entry{Count::kDeliveredAfterAll, "sends refused as not delivered and passed on later"},
+    Entry{Count::kPassedUnseen, "envelopes passed on and lost with their receiver"},
+    Entry{Count::kPassedKnown, "accepts given again for what was passed on"},
+    Entry{Count::kNumbersForgotten, "numbers of passed-on envelopes that a crash took"},
+    Entry{Count::kPassedAgain, "envelopes passed on again by a later hub"},
+    Entry{Count::kNoticesPassed, "notices passed on"},
+    Entry{Count::kNoticesUnheard, "notices dropped for want of a receiver"},
 };
 static_assert(kEntries.size() == static_cast<std::size_t>(Count::kEnd));
 

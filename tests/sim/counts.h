@@ -77,6 +77,15 @@ enum class Count : std::uint8_t {
   kShownUnsynced,
   kWrittenSurvived,
   kWrittenLost,
+  kPassedOn,
+  kNotDelivered,
+  kDeliveredAfterAll,
+  kPassedUnseen,
+  kPassedKnown,
+  kNumbersForgotten,
+  kPassedAgain,
+  kNoticesPassed,
+  kNoticesUnheard,
   kEnd,
 };
 

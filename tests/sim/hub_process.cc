@@ -164,6 +164,7 @@ void HubProcess::turn() {
   common_.auditor.hub_clock(common_.schedule.now().wall_ns);
   hub_->handle(common_.schedule.now(), events, effects);
   carry_out(effects);
+  common_.auditor.hub_turn_over();
   if (up()) common_.auditor.hub_state(hub_->state());
 }
 
@@ -266,6 +267,7 @@ void HubProcess::take(Stop& stop) {
   const std::vector<StateRow> live = hub_->state().all_rows();
   const auto then = std::move(on_stop_);
   common_.counts.add(Count::kOrderlyStops);
+  common_.auditor.hub_stopped();
   end();
   disk_.kill();
   if (const auto recovered = disk_.start(); recovered) {

@@ -27,6 +27,7 @@ void raise_floor(Box& box) {
 
 std::string Ledger::take(const Block& block) {
   fresh_.clear();
+  skipped_.clear();
   RecordReader reader(block);
   while (const auto record = reader.next()) {
     if (record->sequence != last_.plus(1)) {
@@ -55,7 +56,9 @@ std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns)
       }
       agents_[agent->name] = *agent;
       present_.insert(agent->id);
-      boxes_[mailbox_of(agent->id)].owner = agent->name;
+      Box& box = boxes_[mailbox_of(agent->id)];
+      box.owner = agent->name;
+      box.memory = agent->durability == Durability::kMemory;
       return {};
     }
     case RecordType::kAgentRetired: {
@@ -72,6 +75,7 @@ std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns)
       for (std::uint64_t i = 0; i < skipped->count; ++i) {
         std::string wrong = take_number(skipped->producer, skipped->number + i, {});
         if (!wrong.empty()) return wrong;
+        skipped_.push_back({skipped->producer, skipped->number + i, record.sequence});
       }
       return {};
     }
@@ -111,6 +115,7 @@ std::string Ledger::take_envelope(const RecordView& record) {
   Box* box = find_box(view->channel_id());
   if (box == nullptr) return "an envelope for no mailbox";
   if (box->retired) return "an envelope for a removed agent";
+  if (box->memory) return "an envelope for a mailbox that stores nothing";
   if (stored->position.value != box->mail.size() + 1) {
     return "position " + std::to_string(stored->position.value) + " follows " +
            std::to_string(box->mail.size());
@@ -208,6 +213,9 @@ std::string Ledger::take_number(const ProducerId& producer, std::uint64_t number
 std::string Ledger::take_settled(const SettledRecord& record, std::uint64_t wall_ns) {
   Box* box = find_box(record.channel);
   if (box == nullptr) return "a settlement for no mailbox";
+  if (box->memory && record.why == SettledWhy::kAcknowledged) {
+    return "a settlement for a mailbox that stores nothing";
+  }
   const bool by_gap = record.why == SettledWhy::kGap;
   for (const Interval& interval : record.intervals) {
     if (record.why == SettledWhy::kPassed) {
@@ -316,7 +324,9 @@ std::string Ledger::take_retired(const AgentRetiredRecord& record) {
 }
 
 void Ledger::expect_notice(const Stored& mail) {
-  if (present_.count(mail.sender) != 0) unannounced_[mail.id] = mail.sender;
+  // Who stores nothing is told by no record.
+  if (present_.count(mail.sender) == 0 || boxes_.at(mailbox_of(mail.sender)).memory) return;
+  unannounced_[mail.id] = mail.sender;
 }
 
 std::string Ledger::take_death_notice(const EnvelopeView& notice) {

@@ -44,6 +44,7 @@ struct KeptMail {
 struct Box {
   std::string owner;         ///< Name of the agent.
   bool retired = false;      ///< It was removed: its mail becomes dead letters.
+  bool memory = false;       ///< No mail of it is ever stored.
   bool gone = false;         ///< And there is none left: nobody knows the mailbox any more.
   EnvelopeId last_buried;    ///< The newest that has become a dead letter by the removal.
   std::vector<Stored> mail;  ///< Position 1 first.
@@ -54,10 +55,20 @@ struct Box {
   std::array<std::size_t, kPriorityCount> shown_up_to{};
 };
 
+/// The id of an envelope that is stored nowhere, as PROTOCOL.md §6.18 has it.
+[[nodiscard]] inline bool is_unstored(const EnvelopeId& id) { return id.shard() == 0xffff; }
+
 /// Numbers of one client life.
 struct Series {
   std::unordered_map<std::uint64_t, EnvelopeId> numbers;  ///< A zero id was skipped.
   std::uint64_t floor = 0;
+};
+
+/// A number that was settled without an envelope.
+struct Skip {
+  ProducerId producer;
+  std::uint64_t number = 0;
+  Sequence sequence;  ///< Of its record.
 };
 
 class Ledger {
@@ -107,6 +118,8 @@ class Ledger {
   [[nodiscard]] bool is_retired(const AgentId& id) const;
   /// The envelopes that the last take() stored: channel and position.
   [[nodiscard]] const std::vector<std::pair<ChannelId, Position>>& fresh() const { return fresh_; }
+  /// The numbers that the last take() settled without an envelope.
+  [[nodiscard]] const std::vector<Skip>& skipped() const { return skipped_; }
 
  private:
   /// What is wrong with this record of an agent; empty: nothing.
@@ -149,6 +162,7 @@ class Ledger {
   std::uint64_t failures_ = 0;
   std::unordered_map<std::uint64_t, std::pair<ChannelId, Position>> by_sequence_;
   std::vector<std::pair<ChannelId, Position>> fresh_;
+  std::vector<Skip> skipped_;
   std::vector<KeptMail> stored_;
 };
 

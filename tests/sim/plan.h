@@ -54,11 +54,14 @@ struct Plan {
   bool fills = false;          ///< The hub is told that its disk fills up, and empties.
   bool rots = false;           ///< Stored blocks turn bad; the checkpoint is never lost then.
   bool holds_written = false;  ///< Some mailboxes need no sync.
+  bool holds_memory = false;   ///< Some mailboxes store nothing.
 
   [[nodiscard]] std::size_t hostile_agent() const { return agents.size() - 1; }
   /// Where there is one.
   [[nodiscard]] const KeyPlan& leaving_key() const { return keys[keys.size() - 2]; }
   [[nodiscard]] bool leaves(const KeyPlan& key) const { return leaver && &key == &leaving_key(); }
+  /// The mailbox of this agent does.
+  [[nodiscard]] bool stores_nothing(std::size_t agent) const;
 };
 
 [[nodiscard]] Plan make_plan(std::uint64_t seed, std::uint64_t steps_max, Lie lie);

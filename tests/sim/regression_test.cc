@@ -87,5 +87,12 @@ TEST(SimulatorFound, WhatIsStoredIsNeitherRefusedNorStoredAgainWhenAgentsAreRemo
   }
 }
 
+// The disk was nearly full, and a notice was dropped that was not to be stored.
+TEST(SimulatorFound, AFullDiskDropsNoNoticeThatIsNotStored) {
+  for (const std::uint64_t seed : {47U, 255U}) {
+    EXPECT_EQ(run_seed(seed, 4000).violation, "") << seed;
+  }
+}
+
 }  // namespace
 }  // namespace capstan::sim

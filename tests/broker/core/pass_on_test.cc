@@ -311,6 +311,14 @@ TEST_F(PassOnNotices, ANoticeGoesToAPresentReceiverWhenItIsDurable) {
   EXPECT_EQ(notice.position, Position{});
 }
 
+TEST_F(PassOnNotices, AFullDiskDropsNone) {
+  world.tell(DiskSpace{DiskState::kFull, 1});
+  world.pass_ms(5'000);
+  world.settle_all();
+  EXPECT_EQ(dave.take_one<Notified>().envelope.event_type, "capstan.delivery.expired");
+  EXPECT_FALSE(world.audited("notice_dropped"));
+}
+
 TEST_F(PassOnNotices, ANoticeForAnAbsentReceiverIsDroppedAndAudited) {
   world.close(dave);
   world.pass_ms(5'000);
