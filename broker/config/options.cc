@@ -85,10 +85,10 @@ constexpr Option kOptions[] = {
      "With kind = 'count': of all mail of the hub, waiting mail included."},
 
     {"send", "window_envelopes", "envelopes", Reload::kAtRestart,
-     NumberOption{16'384, 64, 16'384, CAPSTAN_FIELD(send.window_envelopes)},
+     NumberOption{32'768, 64, 32'768, CAPSTAN_FIELD(send.window_envelopes)},
      "What one session of an agent may have sent without an answer yet."},
     {"send", "window_bytes", kBytesUnit, Reload::kAtRestart,
-     NumberOption{4 * kMiB, kMiB, 64 * kMiB, CAPSTAN_FIELD(send.window_bytes)},
+     NumberOption{16 * kMiB, kMiB, 64 * kMiB, CAPSTAN_FIELD(send.window_bytes)},
      "The same bound in bytes."},
     {"send", "commit_budget_bytes", kBytesUnit, Reload::kAtRestart,
      NumberOption{64 * kMiB, kMiB, 4 * kGiB, CAPSTAN_FIELD(send.commit_budget_bytes)},

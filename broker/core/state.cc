@@ -239,7 +239,8 @@ void State::apply_segment(const SegmentRecord& record) {
     deleted_keys_.push_back(segment_key(record.first));
   } else {
     segments_[record.first] = record.state;
-    contents_.try_emplace(record.first);
+    const auto made = contents_.try_emplace(record.first);
+    if (made.second) made.first->second.has_snapshot = record.first == snapshot_;
     dirty_segments_.insert(record.first);
   }
 }

@@ -318,6 +318,7 @@ StateRow segment_row(Sequence first, SegmentState state, const SegmentContents& 
   append_u64_le(value, contents.envelopes);
   append_u64_le(value, contents.bytes);
   append_u64_le(value, contents.newest_ns);
+  value.push_back(contents.has_snapshot ? 1 : 0);
   return {segment_key(first), text(value)};
 }
 
@@ -330,7 +331,10 @@ std::optional<SegmentRow> segment_of_row(Bytes key, Bytes value) {
   row.contents.envelopes = in.u64_le();
   row.contents.bytes = in.u64_le();
   row.contents.newest_ns = in.u64_le();
-  if (!name.ok() || !name.at_end() || !in.ok() || !in.at_end()) return std::nullopt;
+  const std::uint8_t has_snapshot = in.u8();
+  row.contents.has_snapshot = has_snapshot == 1;
+  if (has_snapshot > 1 || !name.ok() || !name.at_end() || !in.ok() || !in.at_end())
+    return std::nullopt;
   return row;
 }
 

@@ -126,6 +126,7 @@ bool State::load_segment(Bytes key, Bytes value) {
   if (!row) return false;
   segments_[row->first] = row->state;
   contents_[row->first] = row->contents;
+  if (row->contents.has_snapshot) snapshot_ = std::max(snapshot_, row->first);
   return true;
 }
 

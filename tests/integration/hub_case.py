@@ -1,5 +1,6 @@
 """What tests of the real daemon and the real command line begin with. Needs CAPSTAN_BIN."""
 
+import re
 import unittest
 
 import hub_folder
@@ -19,9 +20,8 @@ class HubTest(unittest.TestCase):
         path = self.folder.path / "capstan.toml"
         text = path.read_text()
         for name, value in options.items():
-            lines = [f"{name} = {value}" if line.startswith(f"{name} = ") else line
-                     for line in text.splitlines()]
-            text = "\n".join(lines) + "\n"
+            text, found = re.subn(f"(?m)^{name} = .*$", f"{name} = {value}", text)
+            self.assertEqual(found, 1, f"capstan.toml has no {name}")
         path.write_text(text)
 
     def listen(self, name, *more, **options):

@@ -97,6 +97,26 @@ class Operator(hub_case.HubTest):
         self.assertEqual(gone.returncode, 1)
         self.assertEqual(folder.run("dead", "drop", "bob", "--all").stdout, "dropped 0\n")
 
+    def test_retained_mail_can_be_traced_until_the_rule_lets_it_go(self):
+        self.configure(kind="'forever'", segment_bytes_max="'1 MiB'", checkpoint_interval_ms=200)
+        folder = self.started("alice", "bob")
+        lines = "".join(f"{n:0>4}{'x' * 2000}\n" for n in range(2000))
+        folder.run("send", "bob", "--lines", "--as", "alice", input=lines)
+        heard = folder.run("listen", "--as", "bob", "--count", "2000", "--json").stdout
+        first = json.loads(heard.splitlines()[0])["envelope_id"]
+        while folder.status()["retained_segments"] == 0:
+            pass
+        folder.terminate()
+        folder.start()
+        self.assertEqual(self.json("trace", first)["state"], "settled")
+        folder.terminate()
+        self.configure(kind="'settled'")
+        folder.start()
+        folder.run("send", "bob", "so that there is something to save", "--as", "alice")
+        while folder.run("trace", first, check=False).returncode == 0:
+            pass
+        self.assertIn("not_found", folder.run("trace", first, check=False).stderr)
+
     def test_trace_follows_an_envelope_also_from_the_disk(self):
         letter = self.dead_letter()
         folder = self.folder

@@ -70,7 +70,7 @@ TEST(Config, AllProblemsAreToldAtOnceInTheOrderOfTheFile) {
   ASSERT_EQ(lines.size(), 6U) << told;
   EXPECT_EQ(lines[0], "capstan.toml:2:9: 'curve' must be true or false");
   EXPECT_EQ(lines[1].rfind("capstan.toml:4:12: an endpoint is", 0), 0U);
-  EXPECT_EQ(lines[2], "capstan.toml:6:20: 'window_envelopes' must be 64 to 16_384 envelopes");
+  EXPECT_EQ(lines[2], "capstan.toml:6:20: 'window_envelopes' must be 64 to 32_768 envelopes");
   EXPECT_EQ(lines[3],
             "capstan.toml:7:16: 'window_bytes' must be 1 MiB to 64 MiB, also as a plain number of "
             "bytes");
@@ -171,8 +171,8 @@ TEST(Config, WithoutCurveOnlyThisMachineMayConnect) {
 TEST(Config, OptionsThatContradictEachOtherAreRefused) {
   EXPECT_NE(problems_of("[delivery]\nlease_ms = 3999\n"), "");
   EXPECT_EQ(problems_of("[delivery]\nlease_ms = 4000\n"), "");
-  EXPECT_NE(problems_of("[send]\ncommit_budget_bytes = '3 MiB'\n"), "");
-  EXPECT_EQ(problems_of("[send]\ncommit_budget_bytes = '4 MiB'\n"), "");
+  EXPECT_NE(problems_of("[send]\ncommit_budget_bytes = '15 MiB'\n"), "");
+  EXPECT_EQ(problems_of("[send]\ncommit_budget_bytes = '16 MiB'\n"), "");
 }
 
 TEST(Config, ARetentionNeedsItsNumberAndANumberItsRetention) {
@@ -215,8 +215,8 @@ TEST(Config, TheDefaultsAreThoseOfTheDesign) {
   EXPECT_EQ(config.delivery.max_deliver, 16U);
   EXPECT_EQ(config.delivery.ack_wait_ms, 0U);
   EXPECT_EQ(config.retention.kind, "settled");
-  EXPECT_EQ(config.send.window_envelopes, 16'384U);
-  EXPECT_EQ(config.send.window_bytes, 4'194'304U);
+  EXPECT_EQ(config.send.window_envelopes, 32'768U);
+  EXPECT_EQ(config.send.window_bytes, 16'777'216U);
   EXPECT_EQ(config.send.commit_budget_bytes, 67'108'864U);
   EXPECT_EQ(config.memory.resident_blocks_bytes, 67'108'864U);
   EXPECT_EQ(config.memory.index_bytes_max, 268'435'456U);

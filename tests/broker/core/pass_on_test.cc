@@ -1,4 +1,5 @@
 // Mail that is stored nowhere: a receiver gets it at once, or the sender gets it back.
+#include "capstan/codec/limits.h"
 #include "hub_world.h"
 
 namespace capstan {
@@ -219,11 +220,11 @@ TEST_F(PassOn, ItsNumbersAreOnRecordBeforeALaterStoredOne) {
   EXPECT_EQ(world.count_records(RecordType::kSkipped), 2U);
 }
 
-TEST_F(PassOn, ALongSeriesIsARecordForEach16384Numbers) {
+TEST_F(PassOn, ALongSeriesIsARecordForEachWindowOfNumbers) {
   (void)receiver();
-  for (std::uint64_t n = 1; n <= 16'385; ++n) send(n);
+  for (std::uint64_t n = 1; n <= kSendWindowEnvelopesMax + 1; ++n) send(n);
   world.settle_all();
-  EXPECT_EQ(numbers_of_alice().floor(), 16'385U);
+  EXPECT_EQ(numbers_of_alice().floor(), kSendWindowEnvelopesMax + 1U);
   EXPECT_EQ(world.count_records(RecordType::kSkipped), 2U);
 }
 

@@ -84,7 +84,7 @@ std::vector<Kind> kinds() {
            [](const RetryRow& said) { return retry_row(said.channel, said.position, said.retry); }),
       kind(dead_letter_row(agent_id(1), letter), dead_letter_of_row,
            [](const DeadLetterRow& said) { return dead_letter_row(said.agent, said.letter); }),
-      kind(segment_row(Sequence{40}, SegmentState::kSealed, {1, 2, 3}), segment_of_row,
+      kind(segment_row(Sequence{40}, SegmentState::kSealed, {1, 2, 3, true}), segment_of_row,
            [](const SegmentRow& said) {
              return segment_row(said.first, said.state, said.contents);
            }),

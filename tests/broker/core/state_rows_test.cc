@@ -280,6 +280,22 @@ TEST(StateRows, ACheckpointAfterALoadAddsUpToo) {
 }
 
 // A key stands in both lists when a producer was forgotten and came back between two checkpoints.
+TEST(StateRows, TheNewestSnapshotIsKnownAfterALoad) {
+  State state;
+  for (const std::uint64_t first : {1U, 100U}) {
+    Block block;
+    block.base = Sequence{first};
+    encode_marker_record(RecordType::kSnapshotBegin, block.records);
+    encode_marker_record(RecordType::kSnapshotEnd, block.records);
+    encode_record(SegmentRecord{Sequence{first}, SegmentState::kOpen}, block.records);
+    encode_record(SegmentRecord{Sequence{first + 50}, SegmentState::kOpen}, block.records);
+    block.record_count = 4;
+    ASSERT_TRUE(state.apply(block).ok());
+  }
+  EXPECT_EQ(state.snapshot(), Sequence{100});
+  EXPECT_EQ(loaded(rows_of(state)).snapshot(), Sequence{100});
+}
+
 TEST(StateRows, AProducerThatWasForgottenAndCameBackIsSaved) {
   State state;
   Block block;

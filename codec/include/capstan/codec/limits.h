@@ -42,7 +42,7 @@ inline constexpr std::size_t kControlElementsMax = 4096;
 inline constexpr std::size_t kControlDepthMax = 8;
 
 /// Numbers that a hub remembers per producer, so that every retry inside the send window is known.
-inline constexpr std::uint64_t kSendWindowEnvelopesMax = 16'384;
+inline constexpr std::uint64_t kSendWindowEnvelopesMax = 32'768;
 
 static_assert(kEnvelopeBytesMax + kFrameOverheadMax <= kBatchBytesMax,
               "one envelope of the largest size fits a body part");

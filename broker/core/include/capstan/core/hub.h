@@ -21,8 +21,8 @@ struct HubConfig {
   std::uint32_t lease_ms = 10'000;                 ///< Silence of this length ends a connection.
   std::uint64_t inbox_envelopes_max = 10'000'000;  ///< Unacknowledged, per agent.
   std::uint64_t inbox_bytes_max = std::uint64_t{8} << 30;       ///< The same in bytes.
-  std::uint64_t window_envelopes = 16'384;                      ///< Unaccepted, per session.
-  std::uint64_t window_bytes = std::uint64_t{4} << 20;          ///< The same in bytes, at most.
+  std::uint64_t window_envelopes = 32'768;                      ///< Unaccepted, per session.
+  std::uint64_t window_bytes = std::uint64_t{16} << 20;         ///< The same in bytes, at most.
   std::uint64_t commit_budget_bytes = std::uint64_t{64} << 20;  ///< Shared by all windows granted.
   std::uint32_t max_deliver = 16;  ///< Attempts; then the envelope is a dead letter.
   std::uint32_t ack_wait_ms = 0;   ///< Without a receipt a delivery has failed then; 0: never.
@@ -33,7 +33,7 @@ struct HubConfig {
   Durability durability = Durability::kSynced;  ///< Of agents that are added without one.
   /// Records of unsynced commits whose mail may be known outside. No option: a start passes over so
   /// many positions, because the life before it may have given them out.
-  std::uint64_t written_ahead_records = 16'384;
+  std::uint64_t written_ahead_records = 65'536;
   /// A segment of which less than this is needed is copied to cold/, and dropped.
   std::uint64_t cold_percent = 10;
   std::uint64_t cold_percent_low_disk = 50;  ///< The same while the disk is low or full.

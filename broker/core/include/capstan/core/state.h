@@ -96,11 +96,12 @@ struct StoredEnvelope {
 [[nodiscard]] std::uint32_t expiry_of(std::uint64_t created_at_ns,
                                       std::optional<std::uint32_t> ttl_seconds);
 
-/// The mail that was stored in one segment, whatever has become of it.
+/// What stands in one segment: the mail that was stored in it, whatever has become of it.
 struct SegmentContents {
   std::uint64_t envelopes = 0;
   std::uint64_t bytes = 0;      ///< Of their records.
   std::uint64_t newest_ns = 0;  ///< The clock in the newest one's id.
+  bool has_snapshot = false;    ///< At its head.
   bool operator==(const SegmentContents&) const = default;
 };
 
@@ -163,7 +164,6 @@ class State {
 
   /// First sequence of the newest full snapshot; zero when there is none.
   [[nodiscard]] Sequence snapshot() const { return snapshot_; }
-  void set_snapshot(Sequence first) { snapshot_ = first; }
 
   /// Rows that changed since the last call, and keys that went.
   [[nodiscard]] Checkpoint take_dirty_rows();
