@@ -90,8 +90,8 @@ void accept_passed_on(Core& core) {
   if (core.passed_on.empty()) return;
   std::vector<AcceptRun> waiting;
   std::vector<AcceptRun> leaving;
-  for (AcceptRun& run : core.passed_on) {
-    (waits_for_attach(core, run) ? waiting : leaving).push_back(std::move(run));
+  for (const AcceptRun& run : core.passed_on) {
+    (waits_for_attach(core, run) ? waiting : leaving).push_back(run);
   }
   release_accepts(core, leaving);
   core.passed_on = std::move(waiting);

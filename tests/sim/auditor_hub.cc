@@ -207,6 +207,9 @@ void Auditor::check_letters(const State& state) {
 
 void Auditor::hub_state(const State& state) {
   if (state.applied() < ledger_.last()) violated("the hub's fold is behind the disk");
+  if (state.snapshot() < ledger_.snapshot() && !ledger_.any_rotten()) {
+    violated("the hub does not know of its newest snapshot: no segment before it goes");
+  }
   for (const auto& [channel, box] : ledger_.boxes()) {
     const auto at = state.mailboxes().find(channel);
     if (at == state.mailboxes().end() && state.find_agent(owner_of_mailbox(channel)) == nullptr) {

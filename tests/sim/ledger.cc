@@ -102,6 +102,9 @@ std::string Ledger::take_record(const RecordView& record, std::uint64_t wall_ns)
       const auto gap = decode_gap_record(record.payload);
       return gap ? take_gap(*gap) : "not a gap";
     }
+    case RecordType::kSnapshotBegin:
+      snapshot_ = record.sequence;
+      return {};
     default:
       return {};
   }

@@ -99,6 +99,8 @@ class Ledger {
   void note_given_out(const EnvelopeId& id) { last_id_ = std::max(last_id_, id); }
 
   [[nodiscard]] Sequence last() const { return last_; }
+  /// Where the newest one begins.
+  [[nodiscard]] Sequence snapshot() const { return snapshot_; }
   [[nodiscard]] const std::map<std::string, AgentRecord>& agents() const { return agents_; }
   [[nodiscard]] const std::map<ChannelId, Box>& boxes() const { return boxes_; }
   [[nodiscard]] const std::map<ProducerId, Series>& series() const { return series_; }
@@ -144,6 +146,7 @@ class Ledger {
                                         const EnvelopeId& id);
 
   Sequence last_;
+  Sequence snapshot_;
   EnvelopeId last_id_;
   std::map<Sequence, Sequence> rotten_;  // First and last of each damaged block.
   std::set<Gap> gaps_;
