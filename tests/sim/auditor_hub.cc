@@ -243,15 +243,6 @@ void Auditor::hub_received(PeerView& peer, Bytes body) {
   }
 }
 
-void Auditor::note_attach(PeerView& peer, const Attach& attach) {
-  Attaching& attaching = peer.attaching[attach.request_id];
-  attaching = {attach.session, attach.agent, {}};
-  attaching.view.epoch = attach.epoch;
-  attaching.view.receives = attach.mode == AttachMode::kReceive;
-  attaching.view.credit_until = attach.credit_until;
-  attaching.view.credit_bytes = attach.credit_bytes;
-}
-
 void Auditor::hub_sent(PeerView& peer, Bytes body) {
   FrameRow row(body);
   while (const auto frame = row.next()) {

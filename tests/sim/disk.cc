@@ -112,6 +112,16 @@ void Disk::check_damage(const Recovered& recovered) {
   }
 }
 
+/// The auditor hears of all that is on disk, also of what lies below the state that was found.
+void Disk::add_unheard(std::vector<SharedBlock>& blocks) {
+  std::vector<SharedBlock> left = std::exchange(left_unheard_, {});
+  if (blocks.empty()) return;
+  std::erase_if(left, [&](const SharedBlock& block) {
+    return block->base >= blocks.front()->base || block->base <= common_.auditor.ledger().last();
+  });
+  blocks.insert(blocks.begin(), left.begin(), left.end());
+}
+
 Result<Recovered> Disk::start() {
   rot();
   std::vector<SharedBlock> blocks;
@@ -138,6 +148,7 @@ Result<Recovered> Disk::start() {
   }
   for (const SharedBlock& block : blocks) rot_.remember(*block);
   check_damage(*recovered);
+  add_unheard(blocks);
   common_.auditor.recovered(recovered->summary.last_sequence, blocks, recovered->state);
   return recovered;
 }
@@ -334,7 +345,9 @@ void Disk::kill() {
   commits_ = {};
   reader_ = {};
   commits_waiting_ = 0;
-  unheard_.clear();
+  for (const auto& commit : std::exchange(unheard_, {})) {
+    left_unheard_.insert(left_unheard_.end(), commit.begin(), commit.end());
+  }
   stalled_ = false;
   was_bad_ = bad_;
   store_.reset();

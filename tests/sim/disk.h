@@ -83,6 +83,7 @@ class Disk {
 
   [[nodiscard]] Result<std::unique_ptr<JournalStore>> open();
   void check_damage(const Recovered& recovered);
+  void add_unheard(std::vector<SharedBlock>& blocks);
   [[nodiscard]] Status rehearse(std::vector<SharedBlock>& blocks, std::vector<StateRow>& rows);
   void enqueue(Queue& queue, Job job);
   void answer_later(Queue& queue, Event event);
@@ -107,6 +108,8 @@ class Disk {
   std::size_t commits_waiting_ = 0;
   /// Written commits that the hub has not heard to be durable: the auditor hears it with the hub.
   std::deque<std::vector<SharedBlock>> unheard_;
+  /// What of it the last process left behind: a start from a snapshot replays nothing of it.
+  std::vector<SharedBlock> left_unheard_;
   bool stalled_ = false;  ///< Nothing is done any more until the process ends.
   bool bad_ = false;
   bool was_bad_ = false;

@@ -87,6 +87,12 @@ TEST(SimulatorFound, WhatIsStoredIsNeitherRefusedNorStoredAgainWhenAgentsAreRemo
   }
 }
 
+// A start from a snapshot went by commits that were on disk and that nobody had heard of: the
+// auditor missed them.
+TEST(SimulatorFound, AStartFromASnapshotLeavesNoHoleInWhatTheAuditorKnows) {
+  EXPECT_EQ(run_seed(1809, 4000).violation, "");
+}
+
 // The disk was nearly full, and a notice was dropped that was not to be stored.
 TEST(SimulatorFound, AFullDiskDropsNoNoticeThatIsNotStored) {
   for (const std::uint64_t seed : {47U, 255U}) {
