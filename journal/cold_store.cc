@@ -6,7 +6,9 @@
 #include "block_codec.h"
 #include "capstan/base/check.h"
 #include "gap_row.h"
+#include "leveldb/env.h"
 #include "leveldb/write_batch.h"
+#include "leveldb_error.h"
 #include "salvage.h"
 
 namespace capstan {
@@ -15,6 +17,7 @@ namespace {
 
 // What is added is synced at once; a small buffer keeps the log small that it also stands in.
 constexpr std::size_t kWriteBufferBytes = std::size_t{4} << 20;
+constexpr std::size_t kProbeBytes = 64 * 1024;
 
 bool is_damage(const Error& error) { return error.code == ErrorCode::kDamaged; }
 
@@ -64,6 +67,18 @@ Result<std::optional<std::string>> sound_key(Bytes value) {
   }
   return key_of(decode_block(value),
                 [](const StoredBlock& block) { return block_key(block.header.base); });
+}
+
+/// Whether the disk takes a write as large as those that opening a database needs.
+Status try_disk(JournalEnv& env, const std::string& directory) {
+  const std::string path = directory + "/probe";
+  leveldb::WritableFile* opened = nullptr;
+  leveldb::Status written = env.NewWritableFile(path, &opened);
+  const std::unique_ptr<leveldb::WritableFile> file(opened);
+  if (written.ok()) written = file->Append(std::string(kProbeBytes, '\0'));
+  if (written.ok()) written = file->Sync();
+  (void)env.RemoveFile(path);
+  return checked(written, path);
 }
 
 bool is_row_key(const SegmentReader& reader) { return reader.key() == Sequence{}; }
@@ -168,8 +183,10 @@ Status ColdStore::load() {
 }
 
 // After a write that failed LevelDB takes no other, and only what a new start of it reads is known.
+// Until the disk takes writes there is none: what stands there can still be read.
 Status ColdStore::make_ready() {
   if (database_ && !write_failed_) return {};
+  if (Status room = try_disk(context_.env, paths_.cold()); database_ && !room) return room;
   database_.reset();
   if (Status opened = open(); !opened) return opened;
   write_failed_ = false;
@@ -203,9 +220,15 @@ Status ColdStore::salvage() {
   return load();
 }
 
+// The error may be that of an earlier table, which LevelDB wrote in the background and keeps although
+// there is room again. What is written twice is the same.
 Status ColdStore::write(leveldb::WriteBatch& batch) {
   Status written = database_->append(batch);
   write_failed_ = !written;
+  if (!written && make_ready()) {
+    written = database_->append(batch);
+    write_failed_ = !written;
+  }
   measure();
   return written;
 }

@@ -93,6 +93,12 @@ TEST(SimulatorFound, AStartFromASnapshotLeavesNoHoleInWhatTheAuditorKnows) {
   EXPECT_EQ(run_seed(1809, 4000).violation, "");
 }
 
+// LevelDB had not found room for a table of cold/ in the background, and said so at the next write,
+// when there was some.
+TEST(SimulatorFound, AnErrorThatIsOverFailsNoDropOfACopy) {
+  EXPECT_EQ(run_seed(5662, 4000).violation, "");
+}
+
 // The disk was nearly full, and a notice was dropped that was not to be stored.
 TEST(SimulatorFound, AFullDiskDropsNoNoticeThatIsNotStored) {
   for (const std::uint64_t seed : {47U, 255U}) {
