@@ -220,8 +220,8 @@ Status ColdStore::salvage() {
   return load();
 }
 
-// The error may be that of an earlier table, which LevelDB wrote in the background and keeps although
-// there is room again. What is written twice is the same.
+// The error may be that of an earlier table, which LevelDB wrote in the background, and which it
+// keeps although there is room again. What is written twice is the same.
 Status ColdStore::write(leveldb::WriteBatch& batch) {
   Status written = database_->append(batch);
   write_failed_ = !written;
