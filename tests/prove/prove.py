@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the proofs one after the other and prints one table: what, how it went, how long it took, and
 its closing line. Each one's output is in build/prove/NAME.log. The exit code is 1 when one failed.
-With --resume, what went well at this very commit, with nothing changed, is not run again.
+With --resume, what went well is not run again unless something has changed that it depends on.
 """
 
 import argparse
@@ -27,15 +27,21 @@ class Outcome:
     closing: str
 
 
+# What the hub's own proofs neither build nor read.
+BESIDE_THE_HUB = ("*.md", "bench")
+
+
 class Proof:
     """`steps`: commands, run from the root until one fails. `closing`: what the closing line looks
-    like; the last such line of the output stands in the table."""
+    like; the last such line of the output stands in the table. `apart`: paths of the project, as git
+    takes them, that cannot change how it goes."""
 
-    def __init__(self, name, says, *steps, closing=r"\S"):
+    def __init__(self, name, says, *steps, closing=r"\S", apart=()):
         self.name = name
         self.says = says
         self.steps = [step.split() for step in steps]
         self.closing = re.compile(closing)
+        self.apart = apart
 
     def run(self):
         log = LOGS / f"{self.name}.log"
@@ -63,29 +69,34 @@ PROOFS = [
     Proof("fresh", "the two commands of the README in a bare Debian root", "tests/fresh/run",
           closing=r"^  (ok|FAILED) +\./dev|^  (ok|FAILED) +test"),
     Proof("soak", "hub and receivers killed 100 times each, under load",
-          "./dev --yes soak --kills 100", closing=r"^lost \d"),
+          "./dev --yes soak --kills 100", closing=r"^lost \d", apart=BESIDE_THE_HUB),
     Proof("mutants", "every deliberate bug is noticed", "./dev --yes soak --mutants",
-          closing=r"^killed \d+ of"),
+          closing=r"^killed \d+ of", apart=BESIDE_THE_HUB),
     Proof("sim", "10,000 seeds or ten minutes of processor time, whichever is more",
           "./dev --yes build capstan_sim",
           "build/bin/capstan_sim --seeds 10000 --cpu-minutes 10",
-          closing=r"^(clean|FAILED): seeds"),
-    Proof("trace", "one seed makes one trace, whatever compiler", "tests/sim/same_trace"),
-    Proof("fuzz", "every parser of what comes from outside", "tests/fuzz/run"),
+          closing=r"^(clean|FAILED): seeds", apart=BESIDE_THE_HUB),
+    Proof("trace", "one seed makes one trace, whatever compiler", "tests/sim/same_trace",
+          apart=BESIDE_THE_HUB),
+    Proof("fuzz", "every parser of what comes from outside", "tests/fuzz/run",
+          apart=BESIDE_THE_HUB),
     Proof("asan", "all tests with AddressSanitizer and UndefinedBehaviorSanitizer",
           "./dev --yes test --asan", closing=r"tests passed"),
     Proof("tsan", "all tests with ThreadSanitizer", "./dev --yes test --tsan",
-          closing=r"tests passed"),
+          closing=r"tests passed", apart=BESIDE_THE_HUB),
     Proof("check", "layout, clang-tidy, the rules of tests/tidy", "./dev --yes check --all",
           closing=r"^check clean|check found"),
-    Proof("bench", "the whole table of benchmarks", "./dev --yes bench --full"),
+    Proof("bench", "the whole table of benchmarks", "./dev --yes bench --full",
+          apart=("*.md", "tests")),
 ]
+
+
+def git(*words):
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def sources():
     """The commit that stands here; None when something has changed since."""
-    def git(*words):
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     changes = git("status", "--porcelain")
     if changes.returncode != 0 or changes.stdout:
         return None
@@ -99,13 +110,15 @@ def remember(outcome, commit):
             json.dumps({"commit": commit, **dataclasses.asdict(outcome)}), encoding="utf-8")
 
 
-def remembered(name, commit):
-    """How it went at this commit; None when it did not go well, or was not run."""
+def remembered(proof, commit):
+    """How it went with these sources; None when it did not go well, or was not run."""
     try:
-        known = json.loads((LOGS / f"{name}.json").read_text(encoding="utf-8"))
+        known = json.loads((LOGS / f"{proof.name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return Outcome(**known) if known.pop("commit") == commit else None
+    apart = [f":(exclude){path}" for path in proof.apart]
+    same = commit and git("diff", "--quiet", known.pop("commit"), commit, "--", ".", *apart)
+    return Outcome(**known) if same and same.returncode == 0 else None
 
 
 def table(outcomes):
@@ -121,7 +134,7 @@ def prove(proofs, resume=False):
     outcomes = []
     for proof in proofs:
         print(f"== {proof.name}: {proof.says}", flush=True)
-        outcome = remembered(proof.name, commit) if resume else None
+        outcome = remembered(proof, commit) if resume else None
         when = "earlier" if outcome else "now"
         if outcome is None:
             outcome = proof.run()
@@ -143,7 +156,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME", help="these proofs (default: all)")
     parser.add_argument("--list", action="store_true", help="what there is, in order")
     parser.add_argument("--resume", action="store_true",
-                        help="go on: take over what went well at this commit already")
+                        help="go on: take over what went well with these sources already")
     options = parser.parse_args()
     known = {proof.name: proof for proof in PROOFS}
     if options.list:

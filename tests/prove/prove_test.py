@@ -70,14 +70,14 @@ class ResumeTest(unittest.TestCase):
         subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *words],
                        cwd=self.root, check=True, stdout=subprocess.DEVNULL)
 
-    def commit(self, text):
-        (self.root / "source").write_text(text, encoding="utf-8")
+    def commit(self, text, name="source"):
+        (self.root / name).write_text(text, encoding="utf-8")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", text)
 
     def prove(self, closing, resume=True):
         """(exit code, how often it has run so far)"""
-        proof = prove.Proof("p", "", "echo done", closing=closing)
+        proof = prove.Proof("p", "", "echo done", closing=closing, apart=("*.md",))
         proof.steps.insert(0, ["sh", "-c", f"echo run >> {self.runs}"])
         with contextlib.redirect_stdout(io.StringIO()):
             code = prove.prove([proof], resume)
@@ -87,6 +87,13 @@ class ResumeTest(unittest.TestCase):
         self.assertEqual(self.prove("done", resume=False), (0, 1))
         self.assertEqual(self.prove("done"), (0, 1))
         self.assertEqual(self.prove("done", resume=False), (0, 2))
+
+    def test_what_cannot_change_it_does_not_ask_for_it_again(self):
+        self.assertEqual(self.prove("done"), (0, 1))
+        self.commit("other words", "README.md")
+        self.assertEqual(self.prove("done"), (0, 1))
+        self.commit("other code", "source")
+        self.assertEqual(self.prove("done"), (0, 2))
 
     def test_what_failed_is_run_again(self):
         self.assertEqual(self.prove("never"), (1, 1))
