@@ -47,7 +47,8 @@ int run(const RunPlan& plan) {
   std::printf("events handed to the hub: %s, %s a seed, at least %s\n",
               text_of(summary.events).c_str(), text_of(summary.events / summary.seeds).c_str(),
               text_of(summary.events_min).c_str());
-  const bool clean = summary.violations.empty() && !poor;
+  const bool short_lived = summary.events_min < plan.events / 2;
+  const bool clean = summary.violations.empty() && !poor && !short_lived;
   std::printf("%s: seeds %s to %s, %s steps, trace %016llx, %.1f s (%.1f s of processor time)\n",
               clean ? "clean" : "FAILED", text_of(plan.first).c_str(),
               text_of(plan.first + summary.seeds - 1).c_str(), text_of(summary.steps).c_str(),

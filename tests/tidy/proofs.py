@@ -66,10 +66,13 @@ class Proofs:
                 self.names.add(f"mutants: {mutant[1]}")
         self.names |= {f"prove: {name}" for name in
                        re.findall(r'\bProof\("(\w+)"', text_of(tree, "tests/prove/prove.py"))}
-        bench = [p for p in tree.ending(".cc") if p.startswith("bench/")]
-        quoted = set(re.findall(r'"(\w+)"', "".join(tree.text(p) for p in bench)))
-        self.names |= {f"bench: {workload} {system}" for workload in quoted for system in quoted}
-        for path in bench:
+        # What is measured: contestants of the first workload, and the hub alone in the others.
+        suite = text_of(tree, "bench/suite.cc")
+        systems = set(re.findall(r'(?:Contestant \w+|push_back\()\{"(\w+)"', suite))
+        self.names |= {f"bench: one_to_one {system}" for system in systems}
+        self.names |= {f"bench: {workload} capstan" for workload in
+                       re.findall(r'\bWorkload\{"(\w+)"', suite)}
+        for path in (p for p in tree.ending(".cc") if p.startswith("bench/")):
             self.names |= {f"micro: {name}" for name in
                            re.findall(r"^BENCHMARK\((\w+)\)", tree.text(path), re.M)}
 

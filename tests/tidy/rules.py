@@ -10,6 +10,7 @@ import proofs
 CPP = (".cc", ".h")
 # Sources of others, kept as they came: our rules are not for them.
 THIRD_PARTY = "bench/third_party/hdr_histogram/"
+THIRD_PARTY_FOLDER = re.compile(r"bench/third_party/\w+(?=/)")
 TOP_LEVEL = {
     "CMakeLists.txt", "CMakePresets.json", "LICENSE", "NOTICE", "README.md", "dev",
     "bench", "broker", "client", "codec", "configs", "journal", "security", "tests",
@@ -92,6 +93,8 @@ class Tree:
         listed = listed_by_git(root)
         ours = listed_by_walk(root) if listed is None else listed
         self.files = sorted(f for f in ours if not f.startswith(THIRD_PARTY))
+        # Folders with the sources of others.
+        self.third_party = sorted({m.group() for m in map(THIRD_PARTY_FOLDER.match, ours) if m})
         self.known = set(self.files)
         self.texts = {}
 
@@ -212,6 +215,12 @@ def examples_are_short(tree):
         count = tree.text(path).count("\n")
         if path.startswith("client/examples/") and count > EXAMPLE_LINES_MAX:
             yield path, f"{count} lines; an example has at most {EXAMPLE_LINES_MAX}"
+
+
+def sources_of_others_are_named(tree):
+    for folder in tree.third_party:
+        if "NOTICE" not in tree.known or folder not in tree.text("NOTICE"):
+            yield folder, "sources of others that NOTICE does not name"
 
 
 def no_machine_is_named(tree):
@@ -342,6 +351,7 @@ RULES = [
     cpp_lines_fit,
     cpp_files_are_short,
     examples_are_short,
+    sources_of_others_are_named,
     no_machine_is_named,
     every_source_is_built,
     tests_mirror_sources,

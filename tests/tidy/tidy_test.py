@@ -17,8 +17,10 @@ GOOD = {
     "journal/block.cc": '#include "block.h"\n\n#include <leveldb/env.h>\n',
     "journal/block.h": "#pragma once\n#include \"capstan/base/bytes.h\"\n",
     "journal/README.md": "| file | test |\n| `block.cc` | `Block.IsKept` |\n",
-    "bench/CMakeLists.txt": "add_executable(bench micro.cc)\n",
-    "bench/micro.cc": 'row.workload = "one_to_one"; row.system = "capstan";\nBENCHMARK(encode);\n',
+    "bench/CMakeLists.txt": "add_executable(bench micro.cc suite.cc)\n",
+    "bench/micro.cc": "BENCHMARK(encode);\n",
+    "bench/suite.cc": 'Contestant floor{"floor", run};\nall.push_back({"capstan", run});\n'
+                      'Workload{"restart", measure};\n',
     "tests/CMakeLists.txt": "add_subdirectory(journal)\nadd_subdirectory(integration)\n",
     "tests/journal/CMakeLists.txt": "foreach(t block)\n add_executable(${t} ${t}_test.cc)\n"
                                     " gtest_discover_tests(${t})\nendforeach()\n",
@@ -35,7 +37,7 @@ GOOD = {
         "| promise | proof |\n|---|---|\n"
         "| kept | `Block.IsKept`, `hub_test.Kill.test_all_is_there`, `integration.Drain` |\n"
         "| noticed, and fast | `mutants: no_sync`, `prove: soak`, `bench: one_to_one capstan`, "
-        "`micro: encode` |\n\n| words | `anything` |\n\nSee `Block.*` and `hub.cc`.\n",
+        "`bench: one_to_one floor`, `bench: restart capstan`, `micro: encode` |\n\n| words | `anything` |\n\nSee `Block.*` and `hub.cc`.\n",
 }
 
 
@@ -89,6 +91,9 @@ BAD = {
     ],
     "examples_are_short": [
         ("client/examples/post.cc", 41 * "\n"),
+    ],
+    "sources_of_others_are_named": [
+        ("bench/third_party/lz/lz.h", "#pragma once\n"),
     ],
     "no_machine_is_named": [
         ("README.md", "See /home/bob/notes.\n"),
@@ -148,6 +153,7 @@ BAD = {
         ("journal/README.md", promised("`mutants: no_chain`")),
         ("journal/README.md", promised("`prove: fuzz`")),
         ("journal/README.md", promised("`bench: backlog capstan`")),
+        ("journal/README.md", promised("`bench: restart floor`")),
         ("journal/README.md", promised("`micro: decode`")),
         ("journal/README.md", promised("`block_test.cc`")),
         ("tests/journal/block_test.cc", '#include "journal/block.h"\n// TEST(Block, IsKept) {}\n'),
@@ -188,6 +194,7 @@ class TheRules(unittest.TestCase):
             "broker/README.md": "| `capstan.toml` | `DIR/capstan.toml` | `build/bin/x.sh` |\n",
             "configs/capstan.toml": "# asleep (not a call)\n",
             "bench/third_party/hdr_histogram/hdr.h": "#ifndef HDR_H\n// TODO: theirs\n#endif\n",
+            "NOTICE": "bench/third_party/hdr_histogram\n",
         }
         self.assertEqual(rules_broken_by({**GOOD, **harmless}), set())
 
