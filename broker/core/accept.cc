@@ -9,6 +9,17 @@ namespace capstan {
 
 namespace {
 
+/// What is passed on is accepted at once, so the commit budget alone would never hold its sender
+/// back: it would run beyond the receiver's credit, and have to send again what is refused there.
+SendWindow window_after(const Core& core, const AcceptRun& run) {
+  if (run.passed_on_to.is_zero()) return core.window;
+  const Session* receiver = core.find_receiver(run.passed_on_to);
+  if (receiver == nullptr) return core.window;
+  const SendWindow room = room_of(*receiver);
+  return {std::min(core.window.envelopes, room.envelopes),
+          std::min(core.window.bytes, room.bytes)};
+}
+
 void release_accepts(Core& core, const std::vector<AcceptRun>& accepts) {
   for (const AcceptRun& run : accepts) {
     core.counters.accepted += run.accept.count;
@@ -18,7 +29,7 @@ void release_accepts(Core& core, const std::vector<AcceptRun>& accepts) {
     session->unaccepted.envelopes -= std::min(session->unaccepted.envelopes, run.accept.count);
     session->unaccepted.bytes -= std::min(session->unaccepted.bytes, run.bytes);
     Accept accept = run.accept;
-    accept.window = core.window;
+    accept.window = window_after(core, run);
     core.output(*session->connection).write(accept);
     core.flush_if_large(*session->connection);
   }

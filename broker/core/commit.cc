@@ -43,6 +43,7 @@ void pass_on_admitted(Core& core, const Admitted& admitted, Session& receiver) {
   ++session.unaccepted.envelopes;
   session.unaccepted.bytes += bytes;
   add_accept(core.passed_on, session, item.send.number, id, bytes);
+  core.passed_on.back().passed_on_to = receiver.agent;
   settle_number(core, session, item.send.number);
 }
 

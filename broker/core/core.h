@@ -186,6 +186,7 @@ struct AcceptRun {
   ProducerId producer;
   Accept accept;
   std::uint64_t bytes = 0;
+  AgentId passed_on_to = {};  ///< Zero: they are stored.
 };
 
 /// What happens when a commit is durable.

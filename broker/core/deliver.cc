@@ -246,6 +246,16 @@ bool has_credit(const Session& session) {
          session.connection->unacknowledged_bytes < kConnectionBytesMax;
 }
 
+SendWindow room_of(const Session& session) {
+  const auto left = [](std::uint64_t bound, std::uint64_t used) {
+    return bound - std::min(bound, used);
+  };
+  return {std::min(left(session.credit_until, session.next_delivery - 1),
+                   left(kDeliveriesInFlightMax, session.in_flight.size())),
+          std::min(left(session.credit_bytes, session.in_flight_bytes),
+                   left(kConnectionBytesMax, session.connection->unacknowledged_bytes))};
+}
+
 void send_delivery(Core& core, Session& session, Position position, std::uint32_t attempt,
                    const EnvelopeId& id, Priority priority, Bytes envelope) {
   Connection& connection = *session.connection;

@@ -54,6 +54,8 @@ void save_numbers(Core& core, Session& session);
 // deliver.cc
 /// Whether the receiver has asked for one more delivery.
 [[nodiscard]] bool has_credit(const Session& session);
+/// So much more it takes before it has none.
+[[nodiscard]] SendWindow room_of(const Session& session);
 /// One envelope leaves for its receiver, and is in flight from then on.
 void send_delivery(Core& core, Session& session, Position position, std::uint32_t attempt,
                    const EnvelopeId& id, Priority priority, Bytes envelope);

@@ -113,6 +113,32 @@ TEST_F(PassOn, BeyondTheReceiversCreditItIsNotDelivered) {
   EXPECT_EQ(bob.take_texts(), (Texts{"1", "2"}));
 }
 
+TEST_F(PassOn, ASenderIsGrantedWhatTheReceiverStillTakes) {
+  core_test::Binding ten = receiving();
+  ten.credit_until = 10;
+  Peer& bob = receiver(ten);
+  (void)alice.take<Accept>();
+  for (std::uint64_t number = 1; number <= 4; ++number) send(number);
+  EXPECT_EQ(alice.take<Accept>().back().window.envelopes, 6U);
+  world.say(bob, Receipt{1, ReceiptKind::kCredit, 0, {}, 30});
+  send(5);
+  EXPECT_EQ(alice.take<Accept>().back().window.envelopes, 25U);
+  send(6, "carol");
+  world.commit();
+  EXPECT_EQ(alice.take<Accept>().back().window.envelopes, config().window_envelopes)
+      << "what is stored needs no receiver";
+}
+
+TEST_F(PassOn, ASenderIsGrantedTheOctetsThatTheReceiverStillTakes) {
+  core_test::Binding little = receiving();
+  little.credit_bytes = 1000;
+  Peer& bob = receiver(little);
+  send(1);
+  ByteBuffer taken;
+  encode_envelope(bob.take_one<Notified>().envelope, taken);
+  EXPECT_EQ(alice.take<Accept>().back().window.bytes, 1000 - taken.size());
+}
+
 TEST_F(PassOn, AReceiptFreesCreditAndSettlesNothing) {
   core_test::Binding little = receiving();
   little.credit_bytes = 1;
