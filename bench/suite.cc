@@ -170,7 +170,10 @@ class PayloadSuite {
                 const std::optional<double>& honesty) {
     Row row = row_of(contestant, floor.median().envelopes_per_second);
     row.seconds = options_.seconds;
-    if (contestant.system == "floor") row.ratio_to_lesser_raw = honesty;
+    if (contestant.system == "floor" && honesty) {
+      row.ratio_to_lesser_raw = honesty;
+      set_lower_bound(row, "ratio_to_lesser_raw", *honesty, kHonestFloor);
+    }
     if (contestant.system == "raw_leveldb") {
       row.p50_us = contestant.median().accept.percentile_us(0.50);
       row.p99_us = contestant.median().accept.percentile_us(0.99);

@@ -20,6 +20,7 @@ class Json(unittest.TestCase):
                                   capture_output=True, text=True, timeout=200, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("loopback TCP", done.stderr, "the table is for people")
+        self.assertRegex(done.stderr, r"took \d+ s\n")
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def test_every_row_is_one_object_with_every_field(self):
