@@ -237,7 +237,7 @@ void ClientEngine::write_session(Time now, Session& session) {
       session.receiving.write_receipts(session.id, row_);
     }
   }
-  set_timer(session);
+  set_timer(now, session);
 }
 
 void ClientEngine::write_attach(Session& session) {
@@ -279,8 +279,8 @@ void ClientEngine::write_subscription() {
   }
 }
 
-void ClientEngine::set_timer(Session& session) {
-  std::optional<std::uint64_t> due = session.posting.due();
+void ClientEngine::set_timer(Time now, Session& session) {
+  std::optional<std::uint64_t> due = session.posting.due(now);
   if (session.state == Session::State::kDetached) due = session.attach_due_ns;
   if (due == session.timer_ns) return;
   if (session.timer_ns) timers_.erase({*session.timer_ns, session.id});

@@ -40,8 +40,10 @@ void Posting::enqueue(PostBatch&& batch) {
     const auto base = static_cast<std::uint32_t>(chunk.bytes.size());
     append(chunk.bytes, batch.bytes);
     for (const std::uint32_t end : batch.ends) chunk.ends.push_back(base + end);
+    chunk.unsettled_bytes += batch.bytes.size();
   } else {
-    chunks_.push_back({next_enqueued_, std::move(batch.bytes), std::move(batch.ends)});
+    const std::size_t bytes = batch.bytes.size();
+    chunks_.push_back({next_enqueued_, std::move(batch.bytes), std::move(batch.ends), bytes});
   }
   next_enqueued_ += count;
 }
@@ -75,9 +77,10 @@ void Posting::begin(const AgentId& sender, const SendWindow& window,
   active_ = true;
   sender_ = sender;
   window_ = window;
+  open_numbers_max_ = std::max<std::uint64_t>(window.envelopes, 1);
   envelope_bytes_max_ = envelope_bytes_max;
   next_unsent_ = first_number();
-  bytes_in_flight_ = 0;
+  unanswered_ = {};
   open_.clear();
   refused_.clear();
 }
@@ -87,13 +90,14 @@ void Posting::change_epoch(ClientEvents& events) {
                       "the hub has forgotten this client life: the envelope may be stored or not"};
   for (std::uint64_t n = settled_.next_missing(1); n <= ever_sent_; n = settled_.next_missing(n)) {
     const bool reported = skips_.erase(n) > 0 || n == stop_at_;
+    const std::uint64_t bytes = release(n, n);
     if (!reported) {
-      events.push_back(Refused{session_, n, unknown, bytes_of(n, n)});
+      events.push_back(Refused{session_, n, unknown, bytes});
       if (refusal_ == RefusalPolicy::kStop) stop_at_ = std::min(stop_at_, ever_sent_ + 1);
     }
     (void)settled_.add(n);
   }
-  drop_settled_chunks();
+  free_settled(1, ever_sent_);
   epoch_ = random_epoch(random_);
   before_epoch_ = settled_.floor();
   next_unsent_ = first_number();
@@ -110,7 +114,7 @@ void Posting::accepted(Time now, Accept accept, ClientEvents& events) {
     if (!refused_.empty()) close_retries(now, a, b);
     settle(a, b, accept, events);
   });
-  drop_settled_chunks();
+  free_settled(accept.first_number, last);
 }
 
 void Posting::settle(std::uint64_t first, std::uint64_t last, const Accept& accept,
@@ -121,13 +125,15 @@ void Posting::settle(std::uint64_t first, std::uint64_t last, const Accept& acce
     if (skip != skips_.end() && *skip <= last) {
       const std::uint64_t number = *skip;
       skips_.erase(skip);
+      (void)release(number, number);
+      answered(1, 0);
       if (number > first) settle(first, number - 1, accept, events);
       if (number < last) settle(number + 1, last, accept, events);
       return;
     }
   }
-  const std::uint64_t bytes = bytes_of(first, last);
-  bytes_in_flight_ -= std::min(bytes, bytes_in_flight_);
+  const std::uint64_t bytes = release(first, last);
+  answered(last - first + 1, bytes);
   events.push_back(Accepted{session_, first, last - first + 1,
                             accept.first_id.plus(first - accept.first_number), bytes});
 }
@@ -151,17 +157,18 @@ void Posting::close_retries(Time now, std::uint64_t first, std::uint64_t last) {
 void Posting::refused(Time now, std::uint64_t wire_number, Error error, ClientEvents& events) {
   if (!active_ || wire_number >= this->wire_number(next_unsent_)) return;
   const std::uint64_t number = wire_number + before_epoch_;
-  if (settled_.contains(number) || number >= stop_at_) return;
+  if (settled_.contains(number)) return;
   const ChannelId channel = ChannelId::from_bytes(envelope(number).data() + kChannelOffset);
   OpenChannel& open = open_[channel];
   const bool retried = open.retrying.erase(number) > 0;
   refused_[number] = channel;
-  open.waiting.insert(number);
+  if (!open.waiting.insert(number).second) return;  // said twice
+  answered(1, bytes_to_send(number));
+  if (number >= stop_at_) return;
   const bool lowest =
       *open.waiting.begin() == number && (open.retrying.empty() || *open.retrying.begin() > number);
 
   if (!skips_.contains(number) && is_final(error)) {
-    bytes_in_flight_ -= std::min<std::uint64_t>(envelope(number).size(), bytes_in_flight_);
     give_up(number, std::move(error), events);
     if (lowest) open.due_ns = now.monotonic_ns;  // nothing to wait for: the skip opens the way
     return;
@@ -200,7 +207,7 @@ bool Posting::is_final(const Error& error) const {
 }
 
 void Posting::give_up(std::uint64_t number, Error error, ClientEvents& events) {
-  events.push_back(Refused{session_, number, std::move(error), bytes_of(number, number)});
+  events.push_back(Refused{session_, number, std::move(error), envelope(number).size()});
   if (refusal_ == RefusalPolicy::kStop) {
     stop_at_ = std::min(stop_at_, number);
   } else {
@@ -219,7 +226,7 @@ void Posting::write_round(Time now, OpenChannel& open, BodyRow& row) {
   std::size_t sent = 0;
   while (!open.waiting.empty() && sent < open.round) {
     const std::uint64_t number = *open.waiting.begin();
-    if (number >= stop_at_) return;
+    if (number >= stop_at_ || !window_has_room(bytes_to_send(number))) return;
     if (!skips_.contains(number)) ++sent;
     write_number(number, row);
     open.retrying.insert(open.retrying.end(), number);
@@ -244,8 +251,7 @@ void Posting::write_new(BodyRow& row, ClientEvents& events) {
     }
     if (number >= next_enqueued_ || number >= stop_at_) return;
     if (!unresolved_.empty() && number >= unresolved_.begin()->first) return;
-    const bool skip = skips_.contains(number);
-    const std::size_t bytes = skip ? 0 : envelope(number).size();
+    const std::uint64_t bytes = bytes_to_send(number);
     // One that an earlier connection has carried may be stored: only the hub can say.
     if (bytes > envelope_bytes_max_ && number > ever_sent_) {
       give_up(number,
@@ -255,28 +261,47 @@ void Posting::write_new(BodyRow& row, ClientEvents& events) {
               events);
       continue;
     }
-    if (!window_has_room(number, bytes)) return;
+    if (number - settled_.floor() > open_numbers_max_ || !window_has_room(bytes)) return;
+    if (is_in_a_round(number)) return;
     write_number(number, row);
-    bytes_in_flight_ += bytes;
     next_unsent_ = number + 1;
     ever_sent_ = std::max(ever_sent_, number);
   }
 }
 
-bool Posting::window_has_room(std::uint64_t number, std::size_t bytes) const {
-  // With nothing unaccepted no accept will come to renew the window: the lowest number may always
-  // go, and asks for the hub's answer.
-  if (number == first_number()) return true;
-  return number - settled_.floor() <= window_.envelopes &&
-         bytes_in_flight_ + bytes <= window_.bytes;
+std::uint64_t Posting::bytes_to_send(std::uint64_t number) {
+  return skips_.contains(number) ? 0 : envelope(number).size();
+}
+
+bool Posting::window_has_room(std::uint64_t bytes) const {
+  // With nothing unanswered no answer will come to renew the window: one number may always go, and
+  // asks for it.
+  if (unanswered_.envelopes == 0) return true;
+  return unanswered_.envelopes < window_.envelopes && unanswered_.bytes + bytes <= window_.bytes;
+}
+
+/// While lower numbers of its channel are under way again and others wait for their turn behind
+/// them, the hub could only refuse this one. After the answer there are fewer, or a back-off, in
+/// which the other channels go on.
+bool Posting::is_in_a_round(std::uint64_t number) {
+  if (open_.empty() || skips_.contains(number)) return false;
+  const auto found = open_.find(ChannelId::from_bytes(envelope(number).data() + kChannelOffset));
+  return found != open_.end() && !found->second.waiting.empty() && !found->second.retrying.empty();
+}
+
+void Posting::answered(std::uint64_t count, std::uint64_t bytes) {
+  unanswered_.envelopes -= std::min(count, unanswered_.envelopes);
+  unanswered_.bytes -= std::min(bytes, unanswered_.bytes);
 }
 
 void Posting::write_number(std::uint64_t number, BodyRow& row) {
+  ++unanswered_.envelopes;
   if (skips_.contains(number)) {
     row.write(SendView{session_, wire_number(number), {}});
     return;
   }
   const auto bytes = envelope(number);
+  unanswered_.bytes += bytes.size();
   const AgentId sender = AgentId::from_bytes(bytes.data() + kSenderOffset);
   if (sender.is_zero()) {
     std::copy(sender_.bytes.begin(), sender_.bytes.end(), bytes.data() + kSenderOffset);
@@ -284,12 +309,19 @@ void Posting::write_number(std::uint64_t number, BodyRow& row) {
   row.write(SendView{session_, wire_number(number), bytes}, bytes.size());
 }
 
-std::optional<std::uint64_t> Posting::due() const {
+std::size_t Posting::held_bytes() const {
+  std::size_t bytes = 0;
+  for (const Chunk& chunk : chunks_) bytes += chunk.bytes.size();
+  return bytes;
+}
+
+std::optional<std::uint64_t> Posting::due(Time now) const {
   if (!active_) return std::nullopt;
   std::optional<std::uint64_t> due_ns;
   for (const auto& [channel, open] : open_) {
     if (!open.retrying.empty() || open.waiting.empty()) continue;
-    if (*open.waiting.begin() >= stop_at_) continue;
+    // What is due already waits for room in the window, and so for an answer.
+    if (*open.waiting.begin() >= stop_at_ || open.due_ns <= now.monotonic_ns) continue;
     due_ns = due_ns ? std::min(*due_ns, open.due_ns) : open.due_ns;
   }
   return due_ns;
@@ -318,22 +350,47 @@ std::span<std::uint8_t> Posting::envelope(std::uint64_t number) {
   return {chunk.bytes.data() + begin, end - begin};
 }
 
-std::uint64_t Posting::bytes_of(std::uint64_t first, std::uint64_t last) {
+/// The bytes of numbers that are settled now.
+std::uint64_t Posting::release(std::uint64_t first, std::uint64_t last) {
   std::uint64_t bytes = 0;
   while (first <= last) {
-    const Chunk& chunk = chunk_of(first);
+    Chunk& chunk = chunk_of(first);
     const std::uint64_t here = std::min(last, chunk.end() - 1);
-    bytes += chunk.end_of(here) - chunk.begin_of(first);
+    const std::uint32_t bytes_here = chunk.end_of(here) - chunk.begin_of(first);
+    chunk.unsettled_bytes -= bytes_here;
+    bytes += bytes_here;
     first = here + 1;
   }
   return bytes;
 }
 
-void Posting::drop_settled_chunks() {
+/// Nearly everything settles in order, so the first chunk is kept until it goes as a whole. Behind
+/// a number that stays open for long, the chunks are rid of what has been settled in them.
+void Posting::free_settled(std::uint64_t first, std::uint64_t last) {
   while (!chunks_.empty() && chunks_.front().end() <= first_number()) {
     chunks_.pop_front();
     if (last_chunk_ > 0) --last_chunk_;
   }
+  if (chunks_.empty()) return;
+  first = std::max(first, chunks_.front().end());
+  while (first <= last) {
+    Chunk& chunk = chunk_of(first);
+    const std::size_t settled_bytes = chunk.bytes.size() - chunk.unsettled_bytes;
+    if (settled_bytes >= std::max(chunk.unsettled_bytes, kFreeBytesMin)) keep_unsettled(chunk);
+    first = chunk.end();
+  }
+}
+
+void Posting::keep_unsettled(Chunk& chunk) const {
+  ByteBuffer kept;
+  kept.reserve(chunk.unsettled_bytes);
+  std::uint64_t number = chunk.first;
+  std::uint32_t begin = 0;
+  for (std::uint32_t& end : chunk.ends) {
+    if (!settled_.contains(number++)) append(kept, Bytes(chunk.bytes).subspan(begin, end - begin));
+    begin = std::exchange(end, static_cast<std::uint32_t>(kept.size()));
+  }
+  chunk.bytes = std::move(kept);
 }
 
 }  // namespace capstan

@@ -24,10 +24,12 @@ namespace capstan {
 ///
 /// Numbers: from 1, in the order of enqueue(); an envelope keeps its number through every retry. On
 ///          the wire they begin at 1 in every epoch.
-/// Window:  from the lowest unsettled number to the highest sent one there are never more numbers
-///          than the hub's window has envelopes, so the hub's memory of us is bounded, too.
+/// Window:  what the hub has not answered stays within its newest grant; a refusal is an answer.
+///          From the lowest unsettled number to the highest sent one there are never more numbers
+///          than the grant of welcome has envelopes: so many may be open at the hub.
 /// Retry:   a refused number and the later ones of its channel wait together. After a back-off the
 ///          lowest goes first; as long as all are taken, twice as many go in the next round.
+/// Memory:  twice the bytes of what is unsettled, and little more, in whatever order it settles.
 /// Place:   part of the engine.
 class Posting {
  public:
@@ -59,14 +61,18 @@ class Posting {
 
   void write(Time now, BodyRow& row, ClientEvents& events);
 
-  /// Monotonic ns of the next retry; empty: none waits for time.
-  [[nodiscard]] std::optional<std::uint64_t> due() const;
+  /// Monotonic ns, after `now`, of the next retry; empty: none waits for time.
+  [[nodiscard]] std::optional<std::uint64_t> due(Time now) const;
+
+  /// Of envelopes, settled ones that are not freed yet included.
+  [[nodiscard]] std::size_t held_bytes() const;
 
  private:
   struct Chunk {
     std::uint64_t first = 0;
     ByteBuffer bytes;
     std::vector<std::uint32_t> ends;
+    std::size_t unsettled_bytes = 0;  ///< Of `bytes`; the rest may be freed.
 
     [[nodiscard]] std::uint64_t end() const { return first + ends.size(); }
     [[nodiscard]] std::uint32_t begin_of(std::uint64_t number) const {
@@ -89,16 +95,19 @@ class Posting {
   static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
   static constexpr std::size_t kRoundMax = 65'536;
   static constexpr std::size_t kChunkBytes = 128 * 1024;
+  // Freeing costs a walk over the chunk's numbers: not for less.
+  static constexpr std::size_t kFreeBytesMin = 16 * 1024;
 
   [[nodiscard]] Chunk& chunk_of(std::uint64_t number);
   [[nodiscard]] std::span<std::uint8_t> envelope(std::uint64_t number);
-  [[nodiscard]] std::uint64_t bytes_of(std::uint64_t first, std::uint64_t last);
   [[nodiscard]] bool is_final(const Error& error) const;
 
   void give_up(std::uint64_t number, Error error, ClientEvents& events);
   void settle(std::uint64_t first, std::uint64_t last, const Accept& accept, ClientEvents& events);
   void close_retries(Time now, std::uint64_t first, std::uint64_t last);
-  void drop_settled_chunks();
+  [[nodiscard]] std::uint64_t release(std::uint64_t first, std::uint64_t last);
+  void free_settled(std::uint64_t first, std::uint64_t last);
+  void keep_unsettled(Chunk& chunk) const;
   void write_round(Time now, OpenChannel& open, BodyRow& row);
   void pass_settled(std::uint64_t up_to, BodyRow& row);
   void write_new(BodyRow& row, ClientEvents& events);
@@ -106,7 +115,10 @@ class Posting {
     return number - before_epoch_;
   }
   void write_number(std::uint64_t number, BodyRow& row);
-  [[nodiscard]] bool window_has_room(std::uint64_t number, std::size_t bytes) const;
+  [[nodiscard]] std::uint64_t bytes_to_send(std::uint64_t number);
+  [[nodiscard]] bool window_has_room(std::uint64_t bytes) const;
+  [[nodiscard]] bool is_in_a_round(std::uint64_t number);
+  void answered(std::uint64_t count, std::uint64_t bytes);
 
   SessionId session_;
   RefusalPolicy refusal_;
@@ -129,9 +141,10 @@ class Posting {
   bool active_ = false;
   AgentId sender_;
   SendWindow window_;
+  std::uint64_t open_numbers_max_ = 1;
   std::size_t envelope_bytes_max_ = 0;
   std::uint64_t next_unsent_ = 1;
-  std::uint64_t bytes_in_flight_ = 0;
+  SendWindow unanswered_;  // sent, and neither accepted nor refused
   std::map<ChannelId, OpenChannel> open_;
   std::map<std::uint64_t, ChannelId> refused_;  // all numbers in open_
 };

@@ -126,7 +126,7 @@ class ClientEngine {
   void write_attach(Session& session);
   void write_requests();
   void write_subscription();
-  void set_timer(Session& session);
+  void set_timer(Time now, Session& session);
   void say_goodbye(Session& session);
   void forget(SessionId session);
 
