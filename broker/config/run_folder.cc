@@ -1,7 +1,6 @@
 #include "config/run_folder.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
@@ -26,6 +25,39 @@ std::string read_holder(int fd) {
   return length > 0 ? std::string(text.data(), static_cast<std::size_t>(length)) : "unknown";
 }
 
+/// The whole file, for whoever wants to write. Such a lock belongs to the open file, not to the
+/// process, and F_OFD_GETLK asks for it without taking it: a look at the folder must not keep a hub
+/// from starting.
+struct flock whole_file() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+Error cannot_lock(const Layout& layout, int fd) {
+  if (errno != EAGAIN && errno != EACCES) return io_error(lock_path(layout), "cannot lock");
+  return {ErrorCode::kLocked, "a hub already runs on " + layout.directory.string() + ": process " +
+                                  read_holder(fd) + "; stop it first"};
+}
+
+Status write_holder(int fd, const std::filesystem::path& path) {
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(fd, 0) == 0 &&
+      ::pwrite(fd, pid.data(), pid.size(), 0) == static_cast<ssize_t>(pid.size())) {
+    return {};
+  }
+  return io_error(path, "cannot write");
+}
+
+/// While a hub starts, nobody shall knock where an earlier one has listened.
+Status forget_endpoint(const Layout& layout) {
+  std::error_code failure;
+  std::filesystem::remove(layout.endpoint(), failure);
+  if (!failure) return {};
+  return {ErrorCode::kIo, "cannot remove " + layout.endpoint().string() + ": " + failure.message()};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RunLock>> RunLock::acquire(const Layout& layout) {
@@ -34,20 +66,12 @@ Result<std::unique_ptr<RunLock>> RunLock::acquire(const Layout& layout) {
   const std::filesystem::path path = lock_path(layout);
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return io_error(path, "cannot open");
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    const std::string holder = read_holder(fd);
-    ::close(fd);
-    return {ErrorCode::kLocked, "a hub already runs on " + layout.directory.string() +
-                                    ": process " + holder + "; stop it first"};
-  }
-  const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(fd, 0) != 0 ||
-      ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    const Error error = io_error(path, "cannot write");
-    ::close(fd);
-    return error;
-  }
-  return std::unique_ptr<RunLock>(new RunLock(fd));
+  auto opened = std::unique_ptr<RunLock>(new RunLock(fd));
+  struct flock wanted = whole_file();
+  if (::fcntl(fd, F_OFD_SETLK, &wanted) != 0) return cannot_lock(layout, fd);
+  if (Status written = write_holder(fd, path); !written) return written.error();
+  if (Status forgotten = forget_endpoint(layout); !forgotten) return forgotten.error();
+  return opened;
 }
 
 RunLock::~RunLock() { ::close(fd_); }
@@ -55,7 +79,8 @@ RunLock::~RunLock() { ::close(fd_); }
 bool hub_is_running(const Layout& layout) {
   const int fd = ::open(lock_path(layout).c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
-  const bool held = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  struct flock wanted = whole_file();
+  const bool held = ::fcntl(fd, F_OFD_GETLK, &wanted) == 0 && wanted.l_type != F_UNLCK;
   ::close(fd);
   return held;
 }
@@ -78,9 +103,12 @@ Result<std::string> read_endpoint(const Layout& layout) {
   std::ifstream file(layout.endpoint());
   std::string endpoint;
   if (!std::getline(file, endpoint) || endpoint.empty()) {
+    const std::string folder = layout.directory.string();
     return {ErrorCode::kUnavailable,
-            "no hub has listened on the folder " + layout.directory.string() +
-                " yet; start one with `capstand --dir " + layout.directory.string() + "`"};
+            hub_is_running(layout)
+                ? "the hub of the folder " + folder + " is starting and does not listen yet"
+                : "no hub has listened on the folder " + folder +
+                      " yet; start one with `capstand --dir " + folder + "`"};
   }
   return endpoint;
 }

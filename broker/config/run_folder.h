@@ -12,6 +12,7 @@ namespace capstan {
 /// Held by the running hub; the kernel releases it however the process ends.
 class RunLock {
  public:
+  /// Takes away the endpoint of an earlier hub: the folder has one when this one listens.
   /// Errors: kLocked: another hub runs on this folder, named by its process id; kIo.
   [[nodiscard]] static Result<std::unique_ptr<RunLock>> acquire(const Layout& layout);
   ~RunLock();
@@ -23,12 +24,13 @@ class RunLock {
   int fd_;
 };
 
+/// From the beginning of its start on. Takes nothing, so that asking is in nobody's way.
 [[nodiscard]] bool hub_is_running(const Layout& layout);
 
 /// One line, replaced whole.
 [[nodiscard]] Status write_endpoint(const Layout& layout, const std::string& endpoint);
 
-/// Errors: kUnavailable: no hub has listened here yet.
+/// Errors: kUnavailable: no hub listens here yet.
 [[nodiscard]] Result<std::string> read_endpoint(const Layout& layout);
 
 }  // namespace capstan

@@ -1,6 +1,9 @@
 #include "connect.h"
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "capstan/security/key_file.h"
 #include "capstan/security/layout.h"
@@ -17,6 +20,31 @@ std::string reachable(std::string endpoint) {
     if (endpoint.starts_with(any)) return "tcp://127.0.0.1:" + endpoint.substr(any.size());
   }
   return endpoint;
+}
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kLookInterval = std::chrono::milliseconds(10);
+
+/// Where the hub listens. A hub that starts says so after it has read its journal: that is waited
+/// for, until `until`.
+/// Errors: kUnavailable.
+Result<std::string> find_endpoint(const CommonOptions& common, const Layout& layout,
+                                  SteadyClock::time_point until) {
+  if (!common.endpoint.empty()) return common.endpoint;
+  while (true) {
+    auto endpoint = read_endpoint(layout);
+    // What `capstan init` has not made is no hub's folder, and nobody will listen there.
+    if (endpoint || SteadyClock::now() >= until || !std::filesystem::exists(layout.run())) {
+      return endpoint;
+    }
+    std::this_thread::sleep_for(kLookInterval);
+  }
+}
+
+int milliseconds_until(SteadyClock::time_point until) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - SteadyClock::now());
+  return std::max(0, static_cast<int>(left.count()));
 }
 
 Result<KeyFile> load_key(const CommonOptions& common, const Layout& layout,
@@ -40,16 +68,12 @@ Result<bool> uses_curve(const Layout& layout) {
 
 Result<std::unique_ptr<HubClient>> connect(const CommonOptions& common, const std::string& name) {
   const Layout layout{common.directory};
+  const auto until = SteadyClock::now() + std::chrono::milliseconds(common.connect_timeout_ms);
+  const auto endpoint = find_endpoint(common, layout, until);
+  if (!endpoint) return endpoint.error();
   HubClientOptions options;
   options.client = "capstan";
-  options.connect_timeout_ms = common.connect_timeout_ms;
-  options.endpoint = common.endpoint;
-  if (options.endpoint.empty()) {
-    auto endpoint = read_endpoint(layout);
-    if (!endpoint) return endpoint.error();
-    options.endpoint = *endpoint;
-  }
-  options.endpoint = reachable(options.endpoint);
+  options.endpoint = reachable(*endpoint);
   const auto curve = uses_curve(layout);
   if (!curve) return curve.error();
   if (*curve) {
@@ -60,6 +84,7 @@ Result<std::unique_ptr<HubClient>> connect(const CommonOptions& common, const st
     if (!hub_key) return hub_key.error();
     options.hub_key = *hub_key;
   }
+  options.connect_timeout_ms = milliseconds_until(until);
   auto client = HubClient::open(std::move(options));
   if (!client) return client.error();
   if (Status ready = (*client)->wait_ready(); !ready) return ready.error();

@@ -42,15 +42,9 @@ class HubFolder:
         return subprocess.Popen(self.command(*arguments), **options)
 
     def start(self):
-        """Starts the hub and returns when it is ready to accept."""
+        """Starts the hub and returns when it answers: ready to accept, unless its disk is full."""
         self.start_without_waiting()
-        until = time.monotonic() + START_TIMEOUT_S
-        while True:
-            done = self.run("status", check=False)
-            if done.returncode == 0:
-                return
-            if self.hub.poll() is not None or time.monotonic() > until:
-                raise AssertionError(f"the hub did not start: {self.log_text()}")
+        self._wait_until(lambda: "boot_id" in self._status())
 
     def start_without_waiting(self):
         log = open(self.path.parent / "hub.log", "ab")
@@ -71,7 +65,25 @@ class HubFolder:
         return code
 
     def status(self):
-        return json.loads(self.run("status", "--json").stdout)
+        status = self._status("--connect-timeout", str(START_TIMEOUT_S))
+        if "error" in status:
+            raise AssertionError(status["error"])
+        return status
+
+    def _status(self, *more):
+        return json.loads(self.run("status", "--json", *more, check=False).stdout)
+
+    def endpoint(self):
+        """Where the hub listens, once it does."""
+        path = self.path / "run" / "endpoint"
+        self._wait_until(path.exists)
+        return path.read_text().strip()
+
+    def _wait_until(self, condition):
+        until = time.monotonic() + START_TIMEOUT_S
+        while not condition():
+            if self.hub is None or self.hub.poll() is not None or time.monotonic() > until:
+                raise AssertionError(f"the hub did not start: {self.log_text()}")
 
     def add(self, *names):
         for name in names:

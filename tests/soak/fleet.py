@@ -36,7 +36,7 @@ class Receiver:
 
     def start(self):
         keys = self.folder.path / "keys"
-        endpoint = (self.folder.path / "run" / "endpoint").read_text().strip()
+        endpoint = self.folder.endpoint()
         with open(self.work / f"{self.name}.out", "ab") as out, \
                 open(self.work / f"{self.name}.err", "ab") as err:
             self.process = subprocess.Popen(

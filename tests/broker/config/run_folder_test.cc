@@ -4,7 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
+#include <thread>
 
 #include "temporary_folder.h"
 
@@ -98,6 +100,45 @@ TEST(RunLock, TheNumberOfALongerProcessIdLeavesNothingBehind) {
   const auto lock = RunLock::acquire(layout);
   ASSERT_TRUE(lock.ok());
   EXPECT_EQ(get_file(layout.run() / "lock"), std::to_string(::getpid()));
+}
+
+// Goal: whoever asks whether a hub runs keeps none from starting. Method: one asks without a pause,
+// one starts again and again.
+TEST(RunLock, LookingForAHubIsInNobodysWay) {
+  const TemporaryFolder folder;
+  const Layout layout{folder / "hub"};
+  ASSERT_TRUE(RunLock::acquire(layout).ok());
+  std::atomic<bool> over = false;
+  std::thread watcher([&] {
+    while (!over) (void)hub_is_running(layout);
+  });
+  int refused = 0;
+  for (int i = 0; i < 3000; ++i) {
+    if (!RunLock::acquire(layout).ok()) ++refused;
+  }
+  over = true;
+  watcher.join();
+  EXPECT_EQ(refused, 0);
+}
+
+TEST(RunLock, TakesAwayWhereAnEarlierHubHasListened) {
+  const TemporaryFolder folder;
+  const Layout layout{folder / "hub"};
+  {
+    const auto lock = RunLock::acquire(layout);
+    ASSERT_TRUE(lock.ok());
+    ASSERT_TRUE(write_endpoint(layout, "tcp://127.0.0.1:1").ok());
+    EXPECT_FALSE(RunLock::acquire(layout).ok());
+    EXPECT_TRUE(read_endpoint(layout).ok()) << "whoever is refused takes nothing away";
+  }
+  EXPECT_TRUE(read_endpoint(layout).ok());
+  const auto lock = RunLock::acquire(layout);
+  ASSERT_TRUE(lock.ok());
+  const auto missing = read_endpoint(layout);
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(missing.error().context.find("is starting"), std::string::npos)
+      << missing.error().context;
 }
 
 TEST(RunLock, LookingForAHubMakesNothing) {
