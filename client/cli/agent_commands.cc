@@ -28,16 +28,39 @@ std::vector<std::string> split(const std::string& text) {
   return parts;
 }
 
-Status tell_hub(const CommonOptions& common, const Admission& admission) {
-  auto client = connect_operator(common);
-  if (!client) return client.error();
+Status tell_hub(HubClient& client, const Admission& admission) {
   ParamMap params;
   params.set("name", admission.name);
   params.set("key", ByteBuffer(admission.key.bytes.begin(), admission.key.bytes.end()));
   params.set("names", admission.names);
   if (!admission.durability.empty()) params.set("durability", admission.durability);
-  auto answer = (*client)->request("agent_add", params, kRequestTimeoutMs);
+  auto answer = client.request("agent_add", params, kRequestTimeoutMs);
   return answer ? Status() : Status(answer.error());
+}
+
+/// The hub has looked at the request and made nothing of it.
+bool is_refusal(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kAccessDenied:
+    case ErrorCode::kAlreadyExists:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kUnknownOperation:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Whatever else went wrong, the hub may have made the agent of this key, which is nowhere else.
+int report_untold(const Layout& layout, const AddedAgent& added, Error error) {
+  const auto path = layout.agent_key(added.admission.name);
+  if (!is_refusal(error.code)) {
+    error.context += "; its key stays in " + path.string() + ": repeat the command";
+  } else if (added.key_is_new) {
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+  }
+  return report(error);
 }
 
 void print_agents(const CommonOptions& common, const std::vector<ParamMap>& agents) {
@@ -81,6 +104,21 @@ int list_admissions(const CommonOptions& common) {
   return kExitDone;
 }
 
+void print_added(const CommonOptions& common, const AddedAgent& added, const std::string& key_path,
+                 bool running) {
+  if (common.json) {
+    std::cout << nlohmann::json{{"name", added.admission.name},
+                                {"key_file", key_path},
+                                {"public_key", added.admission.key.z85()}}
+                     .dump()
+              << '\n';
+    return;
+  }
+  std::cout << "added agent " << added.admission.name << "; its key is " << key_path
+            << (added.key_is_new ? "" : ", which was there already")
+            << (running ? "; the running hub knows it\n" : "; the hub takes it up at its start\n");
+}
+
 }  // namespace
 
 int run_agent_add(const CommonOptions& common, const AgentAddOptions& options) {
@@ -90,30 +128,24 @@ int run_agent_add(const CommonOptions& common, const AgentAddOptions& options) {
                                               "; make one with `capstan init " + common.directory +
                                               "`, or name it with --dir"});
   }
-  const bool running = !common.endpoint.empty() || hub_is_running(layout);
-  const auto admission = add_agent(layout, options.name, split(options.globs), options.durability,
-                                   running ? AdmissionFile::kLeaveToHub : AdmissionFile::kWrite);
-  if (!admission) return report(admission.error());
+  bool running = !common.endpoint.empty() || hub_is_running(layout);
+  // No key is made for a hub that cannot be told.
+  auto hub = running ? connect_operator(common) : std::unique_ptr<HubClient>();
+  if (!hub) return report(hub.error());
+  const auto added = add_agent(layout, options.name, split(options.globs), options.durability,
+                               running ? AdmissionFile::kLeaveToHub : AdmissionFile::kWrite);
+  if (!added) return report(added.error());
+  // A hub that has begun to start meanwhile may have read agents/ before.
+  if (!running && hub_is_running(layout)) {
+    running = true;
+    hub = connect_operator(common);
+    if (!hub) return report(hub.error());
+  }
   if (running) {
-    if (Status told = tell_hub(common, *admission); !told) {
-      // Nobody has used this key yet: without it the command can simply be repeated.
-      std::error_code ignored;
-      std::filesystem::remove(layout.agent_key(options.name), ignored);
-      return report(told.error());
-    }
+    const Status told = tell_hub(**hub, added->admission);
+    if (!told) return report_untold(layout, *added, told.error());
   }
-  const std::string key_path = layout.agent_key(options.name).string();
-  if (common.json) {
-    std::cout << nlohmann::json{{"name", options.name},
-                                {"key_file", key_path},
-                                {"public_key", admission->key.z85()}}
-                     .dump()
-              << '\n';
-  } else {
-    std::cout << "added agent " << options.name << "; its key is " << key_path
-              << (running ? "; the running hub knows it\n"
-                          : "; the hub takes it up at its start\n");
-  }
+  print_added(common, *added, layout.agent_key(options.name).string(), running);
   return kExitDone;
 }
 

@@ -45,6 +45,16 @@ Result<Removed> remove_in_folder(const Layout& layout, const std::string& name) 
   return Removed{*std::move(keys), std::nullopt};
 }
 
+/// A hub that has begun to start meanwhile may have read agents/ before: it is told. One that has
+/// read it since may not know the agent any more.
+Result<Removed> tell_started_hub(const CommonOptions& common, const std::string& name,
+                                 Removed removed) {
+  auto told = remove_at_hub(common, name);
+  if (told) removed.waiting = told->waiting;
+  if (!told && told.error().code != ErrorCode::kNotFound) return told.error();
+  return removed;
+}
+
 /// They open nothing any more, and would be in the way of the next `agent add`.
 void remove_key_files(const Layout& layout, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
@@ -87,9 +97,12 @@ void print(const CommonOptions& common, const std::string& name, const Removed& 
 int run_agent_remove(const CommonOptions& common, const AgentRemoveOptions& options) {
   const Layout layout{common.directory};
   const bool running = !common.endpoint.empty() || hub_is_running(layout);
-  const auto removed =
+  auto removed =
       running ? remove_at_hub(common, options.name) : remove_in_folder(layout, options.name);
-  if (!removed) return report_operation(removed.error());
+  if (removed && !running && hub_is_running(layout)) {
+    removed = tell_started_hub(common, options.name, *std::move(removed));
+  }
+  if (!removed) return report(removed.error());
   remove_key_files(layout, removed->keys.withdrawn);
   print(common, options.name, *removed);
   for (const std::string& key : removed->keys.covering) {
