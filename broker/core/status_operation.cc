@@ -39,7 +39,8 @@ Answer status(Core& core, Connection&, const Request&, const ParamMap&) {
   const Counters& counters = core.counters;
   const DiskSpace disk = core.disk.value_or(DiskSpace{});
   return ParamMap()
-      .set("ready", !core.stopping)
+      // Ready to accept: with a full disk every send is refused.
+      .set("ready", !core.stopping && disk.state != DiskState::kFull)
       .set("version", core.start.version)
       .set("boot_id", core.start.boot.hex())
       .set("agents", std::uint64_t{core.state.agents().size()})

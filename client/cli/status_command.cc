@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "config/run_folder.h"
 #include "connect.h"
 #include "exit_code.h"
 #include "params_json.h"
@@ -12,7 +13,22 @@ namespace capstan::cli {
 
 namespace {
 
-constexpr int kRequestTimeoutMs = 5'000;
+/// A hub that only starts is not waited for.
+Result<ParamMap> ask_at_once(const CommonOptions& common) {
+  const Layout layout{common.directory};
+  if (common.endpoint.empty() && hub_is_running(layout)) {
+    if (const auto listening = read_endpoint(layout); !listening) return listening.error();
+  }
+  auto client = connect_operator(common);
+  if (!client) return client.error();
+  return (*client)->request("status", ParamMap(), common.connect_timeout_ms);
+}
+
+const char* headline(const ParamMap& status) {
+  if (status.flag("ready").value_or(false)) return "ready";
+  return status.text("disk_state") == "full" ? "not ready: the disk is full, and sends are refused"
+                                             : "not ready: the hub is stopping";
+}
 
 /// Who keeps how much of the disk from being given back.
 void print_pins(const std::vector<ParamMap>& pins) {
@@ -29,9 +45,7 @@ void print_pins(const std::vector<ParamMap>& pins) {
 }  // namespace
 
 int run_status(const CommonOptions& common) {
-  auto client = connect_operator(common);
-  auto answer = client ? (*client)->request("status", ParamMap(), kRequestTimeoutMs)
-                       : Result<ParamMap>(client.error());
+  const auto answer = ask_at_once(common);
   if (!answer) {
     if (common.json) {
       std::cout << nlohmann::json{{"ready", false}, {"error", answer.error().text()}}.dump(2)
@@ -44,7 +58,7 @@ int run_status(const CommonOptions& common) {
   if (common.json) {
     std::cout << status.dump(2) << '\n';
   } else {
-    std::cout << (ready ? "ready\n" : "not ready: the hub is stopping\n");
+    std::cout << headline(*answer) << '\n';
     for (const auto& [key, value] : status.items()) {
       if (key == "ready" || key == "pinned") continue;
       std::cout << "  " << std::left << std::setw(20) << key

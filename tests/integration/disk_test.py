@@ -63,6 +63,9 @@ class SmallDisk(unittest.TestCase):
         self.assertEqual(self.send("--lines", input="1\n2\n3\n").returncode, 0)
         self.fill(leave=12 << 20)
         self.wait_for_state("full")
+        status = self.folder.run("status", check=False)
+        self.assertEqual(status.returncode, 75)
+        self.assertIn("not ready: the disk is full", status.stdout)
         refused = self.send("--lines", input="4\n5\n")
         self.assertEqual((refused.returncode, refused.stdout), (77, "accepted 0\n"))
         self.assertIn("line 1: disk_full", refused.stderr)
@@ -75,6 +78,7 @@ class SmallDisk(unittest.TestCase):
         self.filler.unlink()
         self.assertEqual(waiting.communicate(timeout=PATIENCE_S)[0], "accepted 1\n")
         self.wait_for_state("ok")
+        self.assertEqual(self.folder.run("status").stdout.splitlines()[0], "ready")
 
     def test_a_full_disk_gives_up_the_ballast_and_delivery_goes_on_through_a_restart(self):
         self.started()
