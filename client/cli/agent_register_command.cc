@@ -1,10 +1,9 @@
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
 #include "commands.h"
 #include "connect.h"
 #include "exit_code.h"
+#include "input.h"
 #include "params_json.h"
 
 namespace capstan::cli {
@@ -14,11 +13,7 @@ namespace {
 constexpr int kRequestTimeoutMs = 10'000;
 
 Result<std::string> read_text(const std::string& path) {
-  if (path.empty()) return std::string();
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.good() && !file.eof()) return {ErrorCode::kIo, "cannot read " + path};
-  return text;
+  return path.empty() ? std::string() : read_file(path);
 }
 
 /// A file with one JSON object, as the hub takes it.

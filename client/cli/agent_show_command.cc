@@ -42,7 +42,7 @@ int run_agent_show(const CommonOptions& common, const AgentShowOptions& options)
   if (!client) return report(client.error());
   const ParamMap params = ParamMap().set("name", options.name).set("profile", true);
   const auto agent = ask(**client, "get_agent", params);
-  if (!agent) return report_operation(agent.error());
+  if (!agent) return report(agent.error());
   if (common.json) {
     std::cout << json_text(agent_json(*agent));
   } else {

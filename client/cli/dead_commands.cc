@@ -92,7 +92,7 @@ int run_dead_list(const CommonOptions& common, const DeadListOptions& options) {
   auto client = connect_operator(common);
   if (!client) return report(client.error());
   const auto letters = list_letters(**client, options.name);
-  if (!letters) return report_operation(letters.error());
+  if (!letters) return report(letters.error());
   if (common.json) {
     std::cout << json_text(to_json(*letters));
   } else if (letters->empty()) {
@@ -108,11 +108,11 @@ int run_dead_resend(const CommonOptions& common, const DeadLetterOptions& option
   auto client = connect_operator(common);
   if (!client) return report(client.error());
   const auto records = chosen_records(**client, options);
-  if (!records) return report_operation(records.error());
+  if (!records) return report(records.error());
   for (const std::uint64_t record : *records) {
     const auto answer =
         ask(**client, "dead_resend", ParamMap().set("name", options.name).set("record", record));
-    if (!answer) return report_operation(answer.error());
+    if (!answer) return report(answer.error());
     const std::string id = to_hex(answer->bytes("envelope_id").value_or(ByteBuffer()));
     if (common.json) {
       std::cout << nlohmann::json{{"record", record}, {"envelope_id", id}}.dump() << '\n';
@@ -135,7 +135,7 @@ int run_dead_drop(const CommonOptions& common, const DeadLetterOptions& options)
   }
   for (ParamMap& request : requests) {
     const auto some = drop(**client, request.set("name", options.name));
-    if (!some) return report_operation(some.error());
+    if (!some) return report(some.error());
     dropped += *some;
   }
   if (common.json) {

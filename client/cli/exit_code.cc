@@ -13,11 +13,9 @@ int exit_code(const Error& error) {
     case ErrorCode::kAccessDenied:
     case ErrorCode::kRefusedHandshake:
     case ErrorCode::kSuperseded:
-    case ErrorCode::kNotFound:
     case ErrorCode::kInboxFull:
     case ErrorCode::kDiskFull:
     case ErrorCode::kNotDelivered:
-    case ErrorCode::kTooLarge:
       return kExitRefused;
     case ErrorCode::kBadConfig:
       return kExitConfig;

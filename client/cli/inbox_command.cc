@@ -42,7 +42,7 @@ int run_inbox(const CommonOptions& common, const InboxOptions& options) {
   auto client = connect_operator(common);
   if (!client) return report(client.error());
   const auto inbox = ask(**client, "inbox", ParamMap().set("name", options.name));
-  if (!inbox) return report_operation(inbox.error());
+  if (!inbox) return report(inbox.error());
   if (common.json) {
     std::cout << json_text(to_json(*inbox));
   } else {

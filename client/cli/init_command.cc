@@ -1,4 +1,5 @@
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "commands.h"
 #include "config/init.h"
@@ -10,6 +11,10 @@ int run_init(const InitOptions& options) {
   const auto endpoint = init_directory(options.directory, options.listen);
   if (!endpoint) return report(endpoint.error());
   const std::string& directory = options.directory;
+  if (options.json) {
+    std::cout << nlohmann::json{{"directory", directory}, {"endpoint", *endpoint}}.dump() << '\n';
+    return kExitDone;
+  }
   std::cout << "made a hub's folder in " << directory << ", listening on " << *endpoint << "\n\n"
             << "next:\n"
             << "  capstand --dir " << directory << "                      start the hub\n"

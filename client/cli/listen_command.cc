@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -86,7 +87,7 @@ int run_listen(const CommonOptions& common, const ListenOptions& options) {
   agent_options.deliveries_max = options.count;
   auto agent = (*client)->attach(std::move(agent_options));
   if (!agent) return report(agent.error());
-  const int timeout_ms = options.timeout_s > 0 ? static_cast<int>(options.timeout_s * 1000) : -1;
+  const int timeout_ms = options.timeout_ms.value_or(-1);
   std::uint64_t printed = 0;
   int exit = kExitDone;
   while (!options.count || printed < *options.count) {
@@ -99,8 +100,11 @@ int run_listen(const CommonOptions& common, const ListenOptions& options) {
     if (Status done = print_batch(**agent, *batch, common.json); !done) return report(done.error());
     printed += batch->size();
   }
-  // The last acknowledgements are on their way before the process ends.
-  if (Status drained = (*agent)->drain(common.connect_timeout_ms); !drained) {
+  // The last acknowledgements are on their way before the process ends: they, too, wait for a hub
+  // that is being restarted.
+  const int patience_ms =
+      options.timeout_ms ? std::max(*options.timeout_ms, common.connect_timeout_ms) : -1;
+  if (Status drained = (*agent)->drain(patience_ms); !drained) {
     return report(drained.error());
   }
   (*client)->close();

@@ -26,8 +26,33 @@ struct Arguments {
   DeadListOptions dead_list;
   DeadLetterOptions dead_letters;
   TraceOptions trace;
-  double connect_timeout_s = 5;
+  std::optional<double> connect_timeout_s;
+  std::optional<double> listen_timeout_s;
 };
+
+// `status` is asked by whoever watches the hub, and a hub that is there answers at once.
+constexpr double kStatusTimeoutS = 1;
+constexpr double kConnectTimeoutS = 5;
+
+/// Seconds on the command line: no more than milliseconds in an int hold.
+constexpr double kSecondsMin = 0.001;
+constexpr double kSecondsMax = 2'000'000;
+
+/// Empty when it is a time to wait. What is no number at all is told by CLI11 itself.
+std::string why_no_seconds(const std::string& text) {
+  double seconds = 0;
+  const bool in_range =
+      CLI::detail::lexical_cast(text, seconds) && seconds >= kSecondsMin && seconds <= kSecondsMax;
+  return in_range ? "" : "a time is 0.001 to 2000000 seconds";
+}
+
+int to_milliseconds(double seconds) { return static_cast<int>(seconds * 1000); }
+
+/// Empty when a hub may be told to listen there.
+std::string why_no_listen_endpoint(const std::string& text) {
+  const Result<Endpoint> endpoint = parse_endpoint(text);
+  return endpoint ? "" : endpoint.error().context;
+}
 
 /// Empty when a hub may listen there. A usage error, and no reason to wait for a hub.
 std::string why_no_endpoint(const std::string& text) {
@@ -46,8 +71,10 @@ void add_common(CLI::App& command, Arguments& arguments) {
       ->check(&why_no_endpoint);
   command.add_option("--key", arguments.common.key_file,
                      "Key file (default: keys/NAME.key in the folder)");
-  command.add_option("--connect-timeout", arguments.connect_timeout_s,
-                     "Seconds to wait for a hub (default 5)");
+  command
+      .add_option("--connect-timeout", arguments.connect_timeout_s,
+                  "Seconds to wait for a hub (default 5; of `status`: 1)")
+      ->check(&why_no_seconds);
   command.add_flag("--json", arguments.common.json, "Print JSON");
 }
 
@@ -59,19 +86,25 @@ CLI::App* add_init(CLI::App& app, Arguments& arguments) {
   command
       ->add_option("--listen", arguments.init.listen,
                    "Endpoint; with port 0 a free port is picked and written down")
+      ->check(&why_no_listen_endpoint)
       ->capture_default_str();
+  command->add_flag("--json", arguments.init.json, "Print JSON");
   return command;
 }
 
 CLI::App* add_send(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand(
-      "send", "Send to an agent: the words, else the file, else stdin as one envelope");
+      "send", "Send to an agent: the words, or the file, or else stdin as one envelope");
   command->add_option("TO", arguments.send.to, "The receiver's name")->required();
-  command->add_option("TEXT", arguments.send.words, "Words, joined by blanks");
+  CLI::Option* text = command->add_option("TEXT", arguments.send.words,
+                                          "Words, joined by blanks: all that is sent");
   command->add_option("--as", arguments.send.as, "Who sends")->required();
-  command->add_option("--file", arguments.send.file, "Read from this file");
-  command->add_flag("--lines", arguments.send.lines,
-                    "Each line is an envelope; order is kept through retries");
+  command->add_option("--file", arguments.send.file, "Read from this file")->excludes(text);
+  command
+      ->add_flag(
+          "--lines", arguments.send.lines,
+          "Each line of the file, or of stdin, is an envelope; order is kept through retries")
+      ->excludes(text);
   command->add_flag("--wait", arguments.send.wait,
                     "Wait while the receiver's inbox or the hub's disk is full, or a receiver "
                     "without a stored mailbox is not there");
@@ -95,8 +128,10 @@ CLI::App* add_listen(CLI::App& app, Arguments& arguments) {
       "listen", "Print what an agent is sent, one line each, and acknowledge what was printed");
   command->add_option("--as", arguments.listen.as, "Who listens")->required();
   command->add_option("--count", arguments.listen.count, "End after so many envelopes");
-  command->add_option("--timeout", arguments.listen.timeout_s,
-                      "End with 27 after so many seconds without a new envelope");
+  command
+      ->add_option("--timeout", arguments.listen_timeout_s,
+                   "End with 27 after so many seconds without a new envelope (default: never)")
+      ->check(&why_no_seconds);
   add_common(*command, arguments);
   return command;
 }
@@ -262,7 +297,11 @@ int main_of(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitDone : kExitUsage;
   }
-  arguments.common.connect_timeout_ms = static_cast<int>(arguments.connect_timeout_s * 1000);
+  arguments.common.connect_timeout_ms = to_milliseconds(
+      arguments.connect_timeout_s.value_or(status->parsed() ? kStatusTimeoutS : kConnectTimeoutS));
+  if (arguments.listen_timeout_s) {
+    arguments.listen.timeout_ms = to_milliseconds(*arguments.listen_timeout_s);
+  }
   if (Status ready = init_security(); !ready) return report(ready.error());
   std::ios::sync_with_stdio(false);
   if (init->parsed()) return run_init(arguments.init);

@@ -1,7 +1,5 @@
 #include "operator_request.h"
 
-#include "exit_code.h"
-
 namespace capstan::cli {
 
 namespace {
@@ -12,11 +10,6 @@ constexpr int kRequestTimeoutMs = 10'000;
 
 Result<ParamMap> ask(HubClient& client, std::string operation, const ParamMap& params) {
   return client.request(std::move(operation), params, kRequestTimeoutMs);
-}
-
-int report_operation(const Error& error) {
-  const int code = report(error);
-  return error.code == ErrorCode::kNotFound ? kExitFailed : code;
 }
 
 }  // namespace capstan::cli

@@ -9,7 +9,4 @@ namespace capstan::cli {
 [[nodiscard]] Result<ParamMap> ask(HubClient& client, std::string operation,
                                    const ParamMap& params);
 
-/// As report(), but what is not found is a failure (1), and no refusal of the caller (77).
-int report_operation(const Error& error);
-
 }  // namespace capstan::cli

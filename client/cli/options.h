@@ -15,13 +15,14 @@ struct CommonOptions {
   std::string directory;
   std::string endpoint;  ///< Empty: where the folder's hub listens.
   std::string key_file;  ///< Empty: keys/NAME.key of whoever the command speaks for.
-  int connect_timeout_ms = 5'000;
+  int connect_timeout_ms = 0;
   bool json = false;
 };
 
 struct InitOptions {
   std::string directory;
   std::string listen = "tcp://127.0.0.1:7450";
+  bool json = false;
 };
 
 struct AgentAddOptions {
@@ -73,7 +74,7 @@ struct JournalToolOptions {
 struct ListenOptions {
   std::string as;
   std::optional<std::uint64_t> count;
-  double timeout_s = 0;  ///< 0: no bound.
+  std::optional<int> timeout_ms;  ///< Empty: no bound.
 };
 
 struct InboxOptions {

@@ -1,33 +1,43 @@
-#include <fstream>
 #include <iostream>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 
+#include "capstan/codec/limits.h"
 #include "commands.h"
 #include "connect.h"
 #include "exit_code.h"
+#include "input.h"
 
 namespace capstan::cli {
 
 namespace {
 
-/// The hub's first refusal; numbers are those of the lines.
-class FirstRefusal {
+/// What the agent's thread hears: the hub's first refusal, whose number is that of the line, and
+/// why the session has ended.
+class Heard {
  public:
-  void note(std::uint64_t number, const Error& error) {
+  void refused(std::uint64_t number, const Error& error) {
     const std::lock_guard lock(mutex_);
     if (!refusal_ || number < refusal_->first) refusal_ = {number, error};
   }
-  [[nodiscard]] std::optional<std::pair<std::uint64_t, Error>> get() const {
+  void ended(const Error& error) {
+    const std::lock_guard lock(mutex_);
+    if (!end_) end_ = error;
+  }
+  [[nodiscard]] std::optional<std::pair<std::uint64_t, Error>> refusal() const {
     const std::lock_guard lock(mutex_);
     return refusal_;
+  }
+  [[nodiscard]] std::optional<Error> end() const {
+    const std::lock_guard lock(mutex_);
+    return end_;
   }
 
  private:
   mutable std::mutex mutex_;
   std::optional<std::pair<std::uint64_t, Error>> refusal_;
+  std::optional<Error> end_;
 };
 
 std::string joined(const std::vector<std::string>& words) {
@@ -39,63 +49,109 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-std::string read_all(std::istream& in) {
-  std::ostringstream all;
-  all << in.rdbuf();
-  return all.str();
-}
-
 Priority priority_of(const std::string& name) {
   if (name == "background") return Priority::kBackground;
   return name == "urgent" ? Priority::kUrgent : Priority::kNormal;
 }
 
-/// Posts what the options name; stops early at an error, which drain() will report again.
-void post(AgentClient& agent, const SendOptions& options, std::istream& in) {
-  Envelope envelope;
-  envelope.ttl_seconds = options.ttl_seconds;
-  envelope.priority = priority_of(options.priority);
-  const std::string& key = options.idempotency_key;
-  if (!options.lines) {
-    const std::string text = options.words.empty() ? read_all(in) : joined(options.words);
-    if (!key.empty()) envelope.idempotency_key = key;
-    envelope.event_data = encode_text_event(text);
-    (void)agent.send(options.to, envelope);
-    return;
+/// Why not everything was posted.
+struct PostFailure {
+  Error error;
+  bool reading = false;      ///< The input could not be read, and nothing is wrong with the hub.
+  std::uint64_t posted = 0;  ///< Envelopes, all of which may still be accepted.
+};
+
+/// What this process itself refuses is more than a hub takes, whichever it is.
+Error with_limit(Error error) {
+  if (error.code != ErrorCode::kTooLarge) return error;
+  error.context += ", and a hub takes " + std::to_string(kEnvelopeBytesMax) + " at most";
+  return error;
+}
+
+std::optional<PostFailure> post_whole(AgentClient& agent, const SendOptions& options,
+                                      Envelope envelope, Input& input) {
+  std::string text = joined(options.words);
+  if (options.words.empty()) {
+    auto read = input.read_rest();
+    if (!read) return PostFailure{read.error(), true};
+    text = *std::move(read);
   }
-  std::string line;
-  for (std::uint64_t number = 1; std::getline(in, line); ++number) {
-    if (!key.empty()) envelope.idempotency_key = key + ':' + std::to_string(number);
-    envelope.event_data = encode_text_event(line);
-    if (!agent.send(options.to, envelope)) return;
+  if (!options.idempotency_key.empty()) envelope.idempotency_key = options.idempotency_key;
+  envelope.event_data = encode_text_event(text);
+  const auto sent = agent.send(options.to, envelope);
+  return sent ? std::nullopt : std::optional(PostFailure{with_limit(sent.error())});
+}
+
+std::optional<PostFailure> post_lines(AgentClient& agent, const SendOptions& options,
+                                      Envelope envelope, Input& input) {
+  const std::string& key = options.idempotency_key;
+  for (std::uint64_t posted = 0;; ++posted) {
+    const auto line = input.next_line();
+    if (!line) return PostFailure{line.error(), true, posted};
+    if (!*line) return std::nullopt;
+    if (!key.empty()) envelope.idempotency_key = key + ':' + std::to_string(posted + 1);
+    envelope.event_data = encode_text_event(**line);
+    const auto sent = agent.send(options.to, envelope);
+    if (!sent) return PostFailure{with_limit(sent.error()), false, posted};
   }
 }
 
-int print_accepted(const CommonOptions& common, std::uint64_t accepted) {
+/// Posts what the options name; stops at the first error.
+std::optional<PostFailure> post(AgentClient& agent, const SendOptions& options, Input& input) {
+  Envelope envelope;
+  envelope.ttl_seconds = options.ttl_seconds;
+  envelope.priority = priority_of(options.priority);
+  return options.lines ? post_lines(agent, options, std::move(envelope), input)
+                       : post_whole(agent, options, std::move(envelope), input);
+}
+
+void print_accepted(const CommonOptions& common, std::uint64_t accepted) {
   if (common.json) {
     std::cout << nlohmann::json{{"accepted", accepted}}.dump() << std::endl;
   } else {
     std::cout << "accepted " << accepted << std::endl;
   }
-  return kExitDone;
 }
 
-int report_refusal(const SendOptions& options, std::uint64_t number, const Error& error) {
-  std::cerr << "capstan: " << (options.lines ? "line " + std::to_string(number) + ": " : "")
-            << error.text() << '\n';
-  return kExitRefused;
+int tell(const SendOptions& options, const std::string& where, const Error& error, int exit) {
+  std::cerr << "capstan: " << (options.lines ? where + ": " : "") << error.text();
+  if (error.code == ErrorCode::kTooLarge) {
+    std::cerr << "; send it in parts (--lines sends every line by itself), or say where it is";
+  }
+  std::cerr << '\n';
+  return exit;
+}
+
+std::string line_text(std::uint64_t number) { return "line " + std::to_string(number); }
+
+/// Says what kept the rest from being accepted, if anything did.
+int outcome(const SendOptions& options, const std::optional<PostFailure>& failure,
+            const Status& drained, const Heard& heard, const Input& input, std::uint64_t accepted) {
+  if (const auto refused = heard.refusal()) {
+    return tell(options, line_text(refused->first), refused->second, kExitRefused);
+  }
+  // What is accepted, is so in the order of the lines.
+  const std::string next = line_text(accepted + 1);
+  if (!drained) return tell(options, next, drained.error(), exit_code(drained.error()));
+  if (failure && failure->reading) {
+    return tell(options, "after " + line_text(failure->posted), failure->error, kExitFailed);
+  }
+  if (failure) {
+    const bool too_large = failure->error.code == ErrorCode::kTooLarge;
+    return tell(options, next, failure->error,
+                too_large ? kExitRefused : exit_code(failure->error));
+  }
+  // All lines so far are accepted, and nobody will take those that may follow.
+  const auto ended = input.interrupted() ? heard.end() : std::nullopt;
+  return ended ? tell(options, next, *ended, exit_code(*ended)) : kExitDone;
 }
 
 }  // namespace
 
 int run_send(const CommonOptions& common, const SendOptions& options) {
-  std::ifstream file;
-  if (!options.file.empty()) {
-    file.open(options.file, std::ios::binary);
-    if (!file) return report({ErrorCode::kNotFound, "cannot open " + options.file});
-  }
-  std::istream& in = options.file.empty() ? std::cin : file;
-  FirstRefusal refusal;
+  const auto input = Input::open(options.file);
+  if (!input) return report(input.error());
+  Heard heard;
   auto client = connect(common, options.as);
   if (!client) return report(client.error());
   AgentOptions agent_options;
@@ -104,20 +160,21 @@ int run_send(const CommonOptions& common, const SendOptions& options) {
   agent_options.refusal = RefusalPolicy::kStop;
   agent_options.wait_when_full = options.wait;
   agent_options.on_refused = [&](std::uint64_t number, const Error& error) {
-    refusal.note(number, error);
+    heard.refused(number, error);
+    (*input)->interrupt();
+  };
+  agent_options.on_ended = [&](const Error& error) {
+    heard.ended(error);
+    (*input)->interrupt();
   };
   auto agent = (*client)->attach(std::move(agent_options));
   if (!agent) return report(agent.error());
-  post(**agent, options, in);
+  const auto failure = post(**agent, options, **input);
   const Status drained = (*agent)->drain(-1);
   const std::uint64_t accepted = (*agent)->accepted_count();
   (*client)->close();
-  if (const auto refused = refusal.get()) {
-    (void)print_accepted(common, accepted);
-    return report_refusal(options, refused->first, refused->second);
-  }
-  if (!drained) return report(drained.error());
-  return print_accepted(common, accepted);
+  print_accepted(common, accepted);
+  return outcome(options, failure, drained, heard, **input, accepted);
 }
 
 }  // namespace capstan::cli

@@ -52,10 +52,10 @@ int run_trace(const CommonOptions& common, const TraceOptions& options) {
       ask(**client, "trace",
           ParamMap().set("envelope_id", ByteBuffer(id->bytes.begin(), id->bytes.end())));
   if (!trace) {
-    if (trace.error().code != ErrorCode::kNotFound) return report_operation(trace.error());
-    return report_operation({ErrorCode::kNotFound, "no envelope " + options.envelope_id +
-                                                       " stands on disk: it never did, or it was "
-                                                       "settled and its segment is gone"});
+    if (trace.error().code != ErrorCode::kNotFound) return report(trace.error());
+    return report({ErrorCode::kNotFound, "no envelope " + options.envelope_id +
+                                             " stands on disk: it never did, or it was "
+                                             "settled and its segment is gone"});
   }
   if (common.json) {
     std::cout << json_text(to_json(*trace));

@@ -79,8 +79,21 @@ class Journal(hub_case.HubTest):
     def test_a_folder_that_is_no_hubs_is_refused(self):
         done = self.folder.run("journal", "verify", str(self.folder.path / "keys"), check=False,
                                folder=False)
-        self.assertEqual(done.returncode, 77)
+        self.assertEqual(done.returncode, 1)
         self.assertIn("not_found", done.stderr)
+
+    def test_the_copy_is_made_where_scratch_says(self):
+        folder = self.stopped()
+        scratch = folder.path.parent / "scratch"
+        for verb in ("verify", "dump"):
+            refused = self.tool(verb, "--scratch", str(scratch))
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn(str(scratch), refused.stderr)
+        scratch.mkdir()
+        self.assertEqual(self.tool("verify", "--scratch", str(scratch)).stdout.splitlines()[-1],
+                         "sound")
+        self.assertIn("envelope", self.tool("dump", "--scratch", str(scratch)).stdout)
+        self.assertEqual(list(scratch.iterdir()), [], "the copy goes when it was read")
 
 
 if __name__ == "__main__":
