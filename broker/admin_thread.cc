@@ -119,9 +119,17 @@ std::optional<Event> AdminThread::admit_now(const AdmittedKey& key) {
   return KeyAdmitted{key.name, std::nullopt};
 }
 
-Result<SharedCredentials> AdminThread::load() const {
+Result<SharedCredentials> AdminThread::load(Emptied emptied) const {
   auto admissions = load_admissions(layout_.admissions());
   if (!admissions) return admissions.error();
+  const std::size_t known = credentials_.current()->admissions().size();
+  // A failed mount of agents/ must not look like everybody's retirement.
+  if (admissions->empty() && known > 0 && emptied == Emptied::kByOthers) {
+    return {ErrorCode::kBadConfig, layout_.admissions().string() + " is empty, but " +
+                                       std::to_string(known) +
+                                       " keys are admitted; is the folder mounted? Nothing was "
+                                       "changed"};
+  }
   return CredentialSnapshot::build(*std::move(admissions));
 }
 
@@ -129,7 +137,9 @@ std::optional<Event> AdminThread::withdraw_now(const std::string& name) {
   NameWithdrawn withdrawn;
   withdrawn.name = name;
   auto done = withdraw_name(layout_.admissions(), name, EarlierNote::kReplace);
-  const auto next = done ? load() : Result<SharedCredentials>(done.error());
+  const auto next =
+      done ? load(done->withdrawn.empty() ? Emptied::kByOthers : Emptied::kByThisThread)
+           : Result<SharedCredentials>(done.error());
   if (!next) {
     withdrawn.error = next.error();
     return withdrawn;
@@ -152,7 +162,7 @@ std::optional<Event> AdminThread::forget_now(const std::string& name) {
 }
 
 std::optional<Event> AdminThread::reload_now() {
-  const auto next = load();
+  const auto next = load(Emptied::kByOthers);
   if (!next) {
     spdlog::error("reload=failed error=\"{}\"", next.error().text());
     return std::nullopt;

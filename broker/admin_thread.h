@@ -40,14 +40,15 @@ class AdminThread {
   /// Answered by KeyAdmitted.
   void admit(const AdmittedKey& key);
 
-  /// Answered by NameWithdrawn. What has changed under agents/ beside it is taken up, too.
+  /// Answered by NameWithdrawn. What has changed under agents/ beside it is taken up, too, as
+  /// reload() would.
   void withdraw(const std::string& name);
 
   /// Removes the note agents/NAME.removed, if there is one; answered by WithdrawalForgotten.
   void forget(const std::string& name);
 
   /// Reads the configuration and agents/ anew; answered by KeysChanged. Errors in either change
-  /// nothing.
+  /// nothing, nor does an agents/ without any file while keys are admitted.
   void reload();
 
   void drain(std::vector<Event>& events);
@@ -57,6 +58,8 @@ class AdminThread {
 
  private:
   using Job = std::function<std::optional<Event>()>;
+  /// Whose doing it would be that agents/ has no file.
+  enum class Emptied { kByThisThread, kByOthers };
 
   void queue(Job job);
   void run();
@@ -66,7 +69,7 @@ class AdminThread {
   std::optional<Event> reload_now();
   std::optional<Event> withdraw_now(const std::string& name);
   std::optional<Event> forget_now(const std::string& name);
-  [[nodiscard]] Result<SharedCredentials> load() const;
+  [[nodiscard]] Result<SharedCredentials> load(Emptied emptied) const;
 
   Layout layout_;
   CredentialStore& credentials_;

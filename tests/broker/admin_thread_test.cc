@@ -194,6 +194,31 @@ TEST(AdminThread, AFolderWithErrorsChangesNothing) {
   EXPECT_TRUE(admin.silent()) << "no KeysChanged";
 }
 
+// Goal: a mount of agents/ that is gone is nobody's retirement; the removal of the last agent is.
+TEST(AdminThread, AnEmptyFolderShutsNobodyOutUnlessTheLastWasWithdrawn) {
+  Admin admin;
+  const PublicKey bob = generate_key_pair().public_key;
+  ASSERT_FALSE(admin.admit(new_key("bob", bob)).error.has_value());
+  const auto aside = admin.folder / "aside";
+  std::filesystem::rename(admin.layout.admissions() / "bob", aside);
+  admin.thread->reload();
+  const NameWithdrawn unmounted = admin.withdraw("bob");
+  ASSERT_TRUE(unmounted.error.has_value());
+  EXPECT_EQ(unmounted.error->code, ErrorCode::kBadConfig);
+  EXPECT_FALSE(unmounted.keys.has_value());
+  EXPECT_NE(admin.credentials.current()->find(bob), nullptr);
+  EXPECT_TRUE(admin.silent()) << "no KeysChanged";
+  std::filesystem::rename(aside, admin.layout.admissions() / "bob");
+  const NameWithdrawn last = admin.withdraw("bob");
+  EXPECT_FALSE(last.error.has_value());
+  ASSERT_TRUE(last.keys.has_value());
+  EXPECT_TRUE(last.keys->empty());
+  EXPECT_EQ(admin.credentials.current()->find(bob), nullptr);
+  admin.thread->reload();
+  const Event event = admin.next();
+  EXPECT_NE(std::get_if<KeysChanged>(&event), nullptr) << "empty it was before";
+}
+
 TEST(AdminThread, FinishesTheWorkThatWaitsBeforeItEnds) {
   Admin admin;
   for (int i = 0; i < 10; ++i) {

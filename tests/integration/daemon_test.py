@@ -45,8 +45,44 @@ class Daemon(hub_case.HubTest):
         shutil.copy(self.folder.path / "capstan.toml", other.path / "capstan.toml")
         done = subprocess.run([str(other.bin / "capstand"), "--dir", str(other.path)],
                               capture_output=True, text=True, timeout=20, check=False)
+        endpoint = (self.folder.path / "run" / "endpoint").read_text().strip()
         self.assertEqual(done.returncode, 1)
-        self.assertIn("cannot listen on", done.stderr)
+        self.assertIn(f"cannot listen on {endpoint}: Address already in use", done.stderr)
+        self.assertIn("`ss -ltnp` names it", done.stderr)
+
+    def test_agents_meet_at_a_socket_in_the_folder_which_belongs_to_one_hub(self):
+        self.configure(endpoint="'ipc://run/hub.sock'")
+        folder = self.started("alice", "bob")
+        socket = folder.path / "run" / "hub.sock"
+        self.assertEqual(folder.endpoint(), f"ipc://{socket}")
+        other = hub_folder.HubFolder(hub_folder.bin_dir())
+        self.addCleanup(other.close)
+        config = other.path / "capstan.toml"
+        shutil.copy(folder.path / "capstan.toml", config)
+        config.write_text(config.read_text().replace("ipc://run/hub.sock", f"ipc://{socket}"))
+        second = subprocess.run([str(other.bin / "capstand"), "--dir", str(other.path)],
+                                capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(f"cannot listen on ipc://{socket}: another program listens", second.stderr)
+        folder.run("send", "bob", "by the socket", "--as", "alice")
+        self.assertEqual(self.listen("bob", "--count", "1").stdout, "by the socket\n")
+        # What a killed hub has left is in nobody's way; what is no socket is left alone.
+        folder.kill()
+        folder.start()
+        folder.terminate()
+        socket.unlink(missing_ok=True)
+        socket.write_text("somebody's file")
+        refused = self.capstand()
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("no socket", refused.stderr)
+        self.assertEqual(socket.read_text(), "somebody's file")
+
+    def test_while_it_starts_nobody_is_sent_to_where_an_earlier_hub_listened(self):
+        endpoint = self.folder.path / "run" / "endpoint"
+        endpoint.write_text("tcp://127.0.0.1:1\n")
+        (self.folder.path / "agents" / "carol").write_text("nonsense")
+        self.assertEqual(self.capstand().returncode, 78)
+        self.assertFalse(endpoint.exists())
 
     def test_all_config_errors_are_told_at_once_and_end_with_78(self):
         path = self.folder.path / "capstan.toml"
@@ -114,6 +150,41 @@ class Daemon(hub_case.HubTest):
         folder.hub.send_signal(signal.SIGHUP)
         while "reload=failed" not in folder.log_text():
             self.assertIsNone(folder.hub.poll())
+        folder.run("send", "bob", "still known", "--as", "alice")
+        self.assertEqual(self.listen("bob", "--count", "1").stdout, "still known\n")
+
+    def reload_failed(self):
+        """Asks for a reload, which must fail; what it says."""
+        self.folder.hub.send_signal(signal.SIGHUP)
+        while "reload=failed" not in self.folder.log_text():
+            self.assertIsNone(self.folder.hub.poll())
+        return self.folder.log_text().partition("reload=failed")[2]
+
+    def test_an_allow_list_that_is_suddenly_empty_shuts_nobody_out(self):
+        folder = self.started("alice", "bob")
+        listener = folder.popen("listen", "--as", "bob", "--count", "2", stdout=subprocess.PIPE,
+                                text=True)
+        folder.run("send", "bob", "before", "--as", "alice")
+        self.assertEqual(listener.stdout.readline(), "before\n")
+        agents = folder.path / "agents"
+        agents.rename(folder.path.parent / "agents")
+        agents.mkdir()
+        self.assertIn("is the folder mounted?", self.reload_failed())
+        done = folder.run("agent", "remove", "alice", check=False)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("is the folder mounted?", done.stderr)
+        folder.run("send", "bob", "after", "--as", "alice")
+        self.assertEqual(listener.communicate(timeout=20)[0], "after\n")
+        self.assertEqual(listener.returncode, 0)
+
+    def test_a_reload_with_a_mistake_in_the_configuration_changes_nothing(self):
+        folder = self.started("alice", "bob")
+        (folder.path / "agents" / "bob").rename(folder.path.parent / "bob")
+        config = folder.path / "capstan.toml"
+        good = config.read_text()
+        config.write_text(good + "nonsense = true\n")
+        self.assertIn("nonsense", self.reload_failed())
+        config.write_text(good)  # The command line reads it, too.
         folder.run("send", "bob", "still known", "--as", "alice")
         self.assertEqual(self.listen("bob", "--count", "1").stdout, "still known\n")
 
