@@ -69,7 +69,7 @@ class RunningHub {
     signalfd_siginfo stop{};
     stop.ssi_signo = SIGTERM;
     EXPECT_EQ(::write(signals_[1], &stop, sizeof stop), static_cast<ssize_t>(sizeof stop));
-    core_.join();
+    if (core_.joinable()) core_.join();
     for (const int fd : signals_) ::close(fd);
   }
   RunningHub(const RunningHub&) = delete;
@@ -78,6 +78,11 @@ class RunningHub {
   [[nodiscard]] const std::string& endpoint() const { return router_->endpoint(); }
 
   zmq::context_t context;
+  /// What the process would end with, once the hub ends by itself.
+  [[nodiscard]] int wait_for_end() {
+    core_.join();
+    return exit_code;
+  }
   MemoryEnv disk;
   HandClock clock;
   std::atomic<int> exit_code = -1;
@@ -188,3 +193,17 @@ TEST(CoreThread, AStallOfTheDiskEndsNoSession) {
 
 }  // namespace
 }  // namespace capstan
+// Goal: a disk that takes no more ends the process loudly: what it has said is durable stays true.
+TEST(CoreThread, ASyncThatFailsEndsTheHubWith74) {
+  RunningHub hub;
+  Peer alice(hub);
+  Peer bob(hub);
+  bob.attach("bob", AttachMode::kReceive);
+  alice.attach("alice", AttachMode::kPost);
+  alice.send(1, bob.agent_id);
+  alice.hear_until(FrameType::kAccept);
+  hub.disk.fail_sync_after(0);
+  alice.send(2, bob.agent_id);
+  EXPECT_EQ(hub.wait_for_end(), 74);
+}
+

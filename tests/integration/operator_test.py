@@ -83,6 +83,15 @@ class Operator(hub_case.HubTest):
         self.assertEqual(again.returncode, 1)
         self.assertIn(f"not_found: 'bob' has no dead letter {record}", again.stderr)
 
+    def test_all_dead_letters_of_an_agent_are_resent_at_once(self):
+        letter = self.dead_letter()
+        done = self.folder.run("dead", "resend", "bob", "--all")
+        self.assertRegex(done.stdout, rf"^resent {letter['record']} as [0-9a-f]{{32}}\n$")
+        self.assertEqual(self.json("dead"), [])
+        last = self.listen("bob", "--timeout", "1", check=False).stdout.splitlines()[-1]
+        self.assertEqual(last, f"{0:0100}")
+        self.assertEqual(self.folder.run("dead", "resend", "bob", "--all").stdout, "")
+
     def test_a_dead_letter_survives_kill_9_and_is_dropped_for_good(self):
         letter = self.dead_letter()
         folder = self.folder
