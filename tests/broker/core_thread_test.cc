@@ -76,13 +76,13 @@ class RunningHub {
   RunningHub& operator=(const RunningHub&) = delete;
 
   [[nodiscard]] const std::string& endpoint() const { return router_->endpoint(); }
-
-  zmq::context_t context;
   /// What the process would end with, once the hub ends by itself.
   [[nodiscard]] int wait_for_end() {
     core_.join();
     return exit_code;
   }
+
+  zmq::context_t context;
   MemoryEnv disk;
   HandClock clock;
   std::atomic<int> exit_code = -1;
@@ -191,8 +191,6 @@ TEST(CoreThread, AStallOfTheDiskEndsNoSession) {
   bob.hear_until(FrameType::kNotify);
 }
 
-}  // namespace
-}  // namespace capstan
 // Goal: a disk that takes no more ends the process loudly: what it has said is durable stays true.
 TEST(CoreThread, ASyncThatFailsEndsTheHubWith74) {
   RunningHub hub;
@@ -207,3 +205,5 @@ TEST(CoreThread, ASyncThatFailsEndsTheHubWith74) {
   EXPECT_EQ(hub.wait_for_end(), 74);
 }
 
+}  // namespace
+}  // namespace capstan
