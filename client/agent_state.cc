@@ -10,7 +10,7 @@ namespace capstan {
 namespace {
 
 constexpr std::size_t kChannelOffset = 30;  // envelope.h: the head
-constexpr std::size_t kRefusalsMax = 4096;
+constexpr std::size_t kRefusalRunsMax = 4096;
 // Above the largest envelope of a hub with every option, far below what a batch's offsets hold.
 constexpr std::size_t kStagedBytesMax = 1U << 30;
 
@@ -40,6 +40,16 @@ Result<std::string> Delivery::text() const {
 AgentState::AgentState(AgentOptions options, OutboxLimits limits, std::shared_ptr<WorkQueue> queue)
     : options_(std::move(options)), limits_(limits), queue_(std::move(queue)) {}
 
+/// The callback thread holds its agent, so it has nothing left to do; it may be here itself.
+AgentState::~AgentState() {
+  if (!callbacks_.joinable()) return;
+  if (callbacks_.get_id() == std::this_thread::get_id()) {
+    callbacks_.detach();
+  } else {
+    callbacks_.join();
+  }
+}
+
 SessionOptions AgentState::session_options() const {
   SessionOptions session;
   session.agent = options_.name;
@@ -57,6 +67,7 @@ void AgentState::start() {
       !options_.on_ended) {
     return;
   }
+  const std::lock_guard lock(join_mutex_);
   callbacks_ = std::thread([self = shared_from_this()] { self->run_callbacks(); });
 }
 
@@ -166,10 +177,36 @@ Status AgentState::wait_accepted(std::uint64_t number, int timeout_ms) {
   if (!wait(lock, timeout_ms, [&] { return stopped() || settled_.contains(number); })) {
     return {ErrorCode::kTimeout, "not accepted in time"};
   }
-  if (const auto refusal = refusals_.find(number); refusal != refusals_.end()) {
-    return refusal->second;
-  }
+  if (const auto refusal = refusal_of(number)) return *refusal;
   return settled_.contains(number) ? Status() : Status(*why_closed());
+}
+
+/// Many envelopes that are refused have one reason.
+void AgentState::keep_refusal(const Refused& refused) {
+  const Error& error = refused.error;
+  (void)refused_[error.code].add(refused.number);
+  const auto after = refusals_.upper_bound(refused.number);
+  if (after != refusals_.begin()) {
+    RefusalRun& run = std::prev(after)->second;
+    if (run.last + 1 == refused.number && run.error.code == error.code &&
+        run.error.context == error.context) {
+      run.last = refused.number;
+      return;
+    }
+  }
+  if (refusals_.size() == kRefusalRunsMax) refusals_.erase(refusals_.begin());
+  refusals_.emplace(refused.number, RefusalRun{refused.number, error});
+}
+
+std::optional<Error> AgentState::refusal_of(std::uint64_t number) const {
+  const auto after = refusals_.upper_bound(number);
+  if (after != refusals_.begin() && std::prev(after)->second.last >= number) {
+    return std::prev(after)->second.error;
+  }
+  for (const auto& [code, numbers] : refused_) {
+    if (numbers.contains(number)) return Error{code, "refused; the reason is no longer kept"};
+  }
+  return std::nullopt;
 }
 
 std::uint64_t AgentState::accepted_count() const {
@@ -267,11 +304,6 @@ Status AgentState::drain(int timeout_ms) {
 void AgentState::close() {
   ended({ErrorCode::kClosed, "the agent was closed"});
   queue_->post_closed(shared_from_this());
-  {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-    changed_.notify_all();
-  }
   join_callbacks();
 }
 
@@ -351,7 +383,7 @@ void AgentState::accepted(const Accepted& accepted) {
   accepted_count_ += accepted.count;
   unsettled_envelopes_ -= static_cast<std::size_t>(accepted.count);
   unsettled_bytes_ -= static_cast<std::size_t>(accepted.bytes);
-  if (options_.on_accepted) {
+  if (options_.on_accepted && !closed_) {
     notice([this, accepted] {
       options_.on_accepted(accepted.first, accepted.count, accepted.first_id);
     });
@@ -364,13 +396,12 @@ void AgentState::refused(const Refused& refused) {
   (void)settled_.add(refused.number);
   --unsettled_envelopes_;
   unsettled_bytes_ -= static_cast<std::size_t>(refused.bytes);
-  if (refusals_.size() == kRefusalsMax) refusals_.erase(refusals_.begin());
-  refusals_.emplace(refused.number, refused.error);
+  keep_refusal(refused);
   if (refused.error.code == ErrorCode::kNotFound) mailboxes_.clear();
   if (options_.refusal == RefusalPolicy::kStop && (!stop_ || refused.number < stop_->number)) {
     stop_ = Stop{refused.number, refused.error};
   }
-  if (options_.on_refused) {
+  if (options_.on_refused && !closed_) {
     notice([this, refused] { options_.on_refused(refused.number, refused.error); });
   }
   changed_.notify_all();
@@ -403,6 +434,7 @@ void AgentState::notice(Notice notice) { notices_.push_back(std::move(notice)); 
 
 void AgentState::run_callbacks() {
   Lock lock(mutex_);
+  callback_thread_ = std::this_thread::get_id();
   while (true) {
     const auto deliverable = [&] { return options_.on_delivery && has_delivery(); };
     changed_.wait(lock, [&] { return closed_ || !notices_.empty() || deliverable(); });
@@ -414,23 +446,21 @@ void AgentState::run_callbacks() {
     for (const Notice& call : notices) call();
     if (delivery) options_.on_delivery(*this, *delivery);
     lock.lock();
-    if (over && notices_.empty()) return;
+    if (over && notices_.empty()) break;
   }
+  callback_thread_ = {};
+}
+
+bool AgentState::runs_here() const {
+  const std::lock_guard lock(mutex_);
+  return callback_thread_ == std::this_thread::get_id();
 }
 
 void AgentState::join_callbacks() {
-  std::thread callbacks;
-  {
-    const std::lock_guard lock(mutex_);
-    callbacks = std::move(callbacks_);
-  }
-  if (!callbacks.joinable()) return;
-  if (callbacks.get_id() == std::this_thread::get_id()) {
-    callbacks
-        .detach();  // close() out of a callback: the thread ends by itself and holds us till then
-  } else {
-    callbacks.join();
-  }
+  // A callback that closes goes on afterwards: whoever closes next waits for it.
+  if (runs_here()) return;
+  const std::lock_guard lock(join_mutex_);
+  if (callbacks_.joinable()) callbacks_.join();
 }
 
 }  // namespace capstan

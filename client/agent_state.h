@@ -29,12 +29,17 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   };
 
   AgentState(AgentOptions options, OutboxLimits limits, std::shared_ptr<WorkQueue> queue);
+  ~AgentState() override;
+  AgentState(const AgentState&) = delete;
+  AgentState& operator=(const AgentState&) = delete;
 
   [[nodiscard]] SessionOptions session_options() const;
   /// Starts the callback thread, where there are callbacks.
   void start();
   /// Waits for the hub's answer to the first attach.
   [[nodiscard]] Status wait_attached(int timeout_ms);
+  /// The caller is one of this agent's callbacks.
+  [[nodiscard]] bool runs_here() const;
 
   // AgentClient.
   [[nodiscard]] Result<std::uint64_t> send(std::string_view name,
@@ -78,6 +83,10 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
     std::uint64_t number = 0;
     Error error;
   };
+  struct RefusalRun {
+    std::uint64_t last = 0;
+    Error error;
+  };
   using Notice = std::function<void()>;
   using Lock = std::unique_lock<std::mutex>;
 
@@ -86,6 +95,8 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   [[nodiscard]] Status wait_for_room(Lock& lock);
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] std::optional<Error> why_closed() const;
+  void keep_refusal(const Refused& refused);
+  [[nodiscard]] std::optional<Error> refusal_of(std::uint64_t number) const;
   void stage_acknowledged(std::uint64_t first, std::uint64_t last);
   void announce(Lock& lock);
   [[nodiscard]] bool wait(Lock& lock, int timeout_ms, const std::function<bool()>& done);
@@ -114,9 +125,10 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   std::uint64_t last_number_ = 0;
   std::size_t unsettled_envelopes_ = 0;
   std::size_t unsettled_bytes_ = 0;
-  IntervalSet settled_;                      // accepted or refused
-  std::map<std::uint64_t, Error> refusals_;  // the latest kRefusalsMax
-  std::optional<Stop> stop_;                 // kStop: nothing from this number on is sent
+  IntervalSet settled_;                           // accepted or refused
+  std::map<ErrorCode, IntervalSet> refused_;      // all of these
+  std::map<std::uint64_t, RefusalRun> refusals_;  // and why, by first number; some are forgotten
+  std::optional<Stop> stop_;                      // kStop: nothing from this number on is sent
   std::uint64_t accepted_count_ = 0;
 
   // Receiving.
@@ -127,6 +139,8 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   bool receipts_pending_ = false;
 
   std::vector<Notice> notices_;
+  std::thread::id callback_thread_;  // while it runs
+  std::mutex join_mutex_;            // one at a time starts or joins
   std::thread callbacks_;
 };
 

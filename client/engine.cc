@@ -92,6 +92,11 @@ void ClientEngine::tick(Time now) {
 
 SessionId ClientEngine::attach(SessionOptions options) {
   const SessionId id = ++last_session_;
+  const std::optional<Error> refusal = why_ended_ ? why_ended_ : refusal_of_name(options.agent);
+  if (refusal) {
+    events_.push_back(SessionEnded{id, *refusal});
+    return id;
+  }
   auto session = std::make_unique<Session>(id, std::move(options), random_);
   Session& added = *session;
   sessions_.emplace(id, std::move(session));
@@ -164,8 +169,15 @@ void ClientEngine::grant_credit(SessionId id, std::uint64_t deliveries) {
 
 std::uint64_t ClientEngine::request(std::string operation, ByteBuffer params, Repeat repeat) {
   const std::uint64_t id = ++last_request_;
-  if (state_ == State::kEnded) {
-    events_.push_back(Responded{id, ErrorCode::kClosed, "the connection has ended", {}});
+  if (why_ended_) {
+    events_.push_back(Responded{id, why_ended_->code, why_ended_->context, {}});
+    return id;
+  }
+  // libzmq would end the connection at a body part that is too large, each time anew.
+  if (operation.size() + params.size() + kFrameOverheadMax > kControlFrameBytesMax) {
+    const std::string bytes = std::to_string(params.size());
+    events_.push_back(
+        Responded{id, ErrorCode::kTooLarge, "a request with " + bytes + " bytes", {}});
     return id;
   }
   requests_.emplace(id, PendingRequest{std::move(operation), std::move(params), repeat, false, {}});
@@ -327,6 +339,7 @@ void ClientEngine::drop(Error error) {
 void ClientEngine::end(const Error& error) {
   lose(error);
   state_ = State::kEnded;
+  why_ended_ = error;
   for (const auto& [id, session] : sessions_) events_.push_back(SessionEnded{id, error});
   sessions_.clear();
   for (const auto& [id, request] : requests_) {

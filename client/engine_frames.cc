@@ -251,6 +251,10 @@ void ClientEngine::resolve_names(Session& session) {
   std::set<std::string> wanted;
   for (const auto& [number, name] : session.posting.unresolved()) wanted.insert(name);
   for (const std::string& name : wanted) {
+    if (const auto refusal = refusal_of_name(name)) {
+      session.posting.refuse_name(name, *refusal, events_);
+      continue;
+    }
     const auto [entry, added] = names_.try_emplace(name);
     if (added) ask_for(name);
     if (entry->second.channel) session.posting.resolve(name, *entry->second.channel);

@@ -133,28 +133,28 @@ class IoLoop final : public HubClient {
   }
 
   void close() override {
-    if (!thread_.joinable()) return;
-    queue_->post([this](ClientEngine& engine) {
-      engine.bye();
-      stopping_ = true;
-    });
-    thread_.join();
+    queue_->post([this](ClientEngine&) { stopping_ = true; });
+    {
+      const std::lock_guard lock(join_mutex_);
+      if (thread_.joinable()) thread_.join();
+    }
     queue_->close();
     const Error closed{ErrorCode::kClosed, "the client was closed"};
-    std::vector<std::weak_ptr<AgentState>> agents;
+    std::vector<std::shared_ptr<AgentState>> agents;
     {
       const std::lock_guard lock(mutex_);
       closed_ = true;
       if (!end_) end_ = closed;
-      agents = std::move(attached_);
+      for (const auto& entry : attached_) {
+        if (auto agent = entry.lock()) agents.push_back(std::move(agent));
+      }
       changed_.notify_all();
     }
-    for (const auto& entry : agents) {
-      const auto agent = entry.lock();
-      if (!agent) continue;
-      agent->ended(closed);
-      agent->close();
-    }
+    for (const auto& agent : agents) agent->ended(closed);
+    // A callback does not wait for other callbacks: two that close the client would wait for ever.
+    const auto runs_here = [](const auto& agent) { return agent->runs_here(); };
+    if (std::any_of(agents.begin(), agents.end(), runs_here)) return;
+    for (const auto& agent : agents) agent->close();
   }
 
  private:
@@ -175,6 +175,11 @@ class IoLoop final : public HubClient {
       take_work();
       engine_.tick(now);
       engine_.flush(now, out_);
+      if (stopping_) {
+        // Behind all that was said before: the hub drops what follows a goodbye.
+        engine_.bye();
+        engine_.flush(now, out_);
+      }
       hand_on(arrived);
       for (ByteBuffer& body : out_.bodies) unsent_.push_back(std::move(body));
       out_.bodies.clear();
@@ -380,6 +385,7 @@ class IoLoop final : public HubClient {
   bool ended_ = false;
   bool stopping_ = false;
 
+  std::mutex join_mutex_;
   std::thread thread_;  // last: it uses everything above
 };
 

@@ -29,7 +29,7 @@ namespace capstan {
 ///          than the grant of welcome has envelopes: so many may be open at the hub.
 /// Retry:   a refused number and the later ones of its channel wait together. After a back-off the
 ///          lowest goes first; as long as all are taken, twice as many go in the next round.
-/// Memory:  twice the bytes of what is unsettled, and little more, in whatever order it settles.
+/// Memory:  twice the bytes of what is unsettled, the oldest batch as a whole, and little more.
 /// Place:   part of the engine.
 class Posting {
  public:

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "capstan/client/engine.h"
+#include "capstan/codec/limits.h"
 #include "posting.h"
 #include "receiving.h"
 
@@ -37,6 +39,13 @@ struct ClientEngine::Session {
 [[nodiscard]] inline bool ends_connection(ErrorCode code) {
   return code == ErrorCode::kRefusedHandshake || code == ErrorCode::kAccessDenied ||
          code == ErrorCode::kSuperseded || code == ErrorCode::kUnsupportedVersion;
+}
+
+// No agent has such a name, and a frame that holds it may be one that no hub takes.
+[[nodiscard]] inline std::optional<Error> refusal_of_name(const std::string& name) {
+  if (name.size() <= kAgentNameBytesMax) return std::nullopt;
+  return Error{ErrorCode::kInvalidArgument,
+               "an agent's name has at most " + std::to_string(kAgentNameBytesMax) + " characters"};
 }
 
 }  // namespace capstan

@@ -146,6 +146,17 @@ TEST(Names, AnUnknownNameIsRefusedAndSkipped) {
   EXPECT_EQ(c.heard.take_numbers(), (Numbers{-1, 2}));
 }
 
+TEST(Names, OneThatIsTooLongForAnyAgentIsRefusedHere) {
+  Conversation c;
+  const SessionId s = c.session();
+  c.open_and_admit();
+  c.post_to_name(s, std::string(kAgentNameBytesMax + 1, 'a'));
+  c.post(s, "B");
+  EXPECT_EQ(c.take<Refused>().at(0).error.code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(c.heard.requests.empty());
+  EXPECT_EQ(c.heard.take_numbers(), (Numbers{-1, 2}));
+}
+
 // ---- The end of sessions
 
 TEST(Sessions, SupersededEndsForGood) {
@@ -214,6 +225,31 @@ TEST(Sessions, ASlowReaderAttachesAgainAfterABackOff) {
   EXPECT_TRUE(c.take<SessionEnded>().empty());
 }
 
+TEST(Sessions, AnAttachAfterTheEndOfTheConnectionIsToldWhyItEnded) {
+  Conversation c;
+  c.engine().disconnected({}, {ErrorCode::kRefusedHandshake, "unknown key"});
+  const SessionId late = c.session();
+  c.turn();
+  const auto ended = c.take<SessionEnded>();
+  ASSERT_EQ(ended.size(), 1U);
+  EXPECT_EQ(ended[0].session, late);
+  EXPECT_EQ(ended[0].error.code, ErrorCode::kRefusedHandshake);
+}
+
+TEST(Sessions, ANameThatIsTooLongForAnyAgentEndsTheSessionAndIsNotSent) {
+  Conversation c;
+  SessionOptions options;
+  options.agent = std::string(kAgentNameBytesMax + 1, 'a');
+  (void)c.session(options);
+  c.open();
+  EXPECT_EQ(c.take<SessionEnded>().at(0).error.code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(c.heard.attaches.empty());
+  options.agent.pop_back();
+  (void)c.session(options);
+  c.turn();
+  EXPECT_EQ(c.heard.attaches.size(), 1U);
+}
+
 TEST(Sessions, ARefusedAttachEndsOneSessionAndNotTheConnection) {
   Conversation c;
   (void)c.session();
@@ -248,6 +284,23 @@ TEST(Requests, LostAnswersAreAskedForAgainOrUnknown) {
   response.request_id = read;
   c.say(response);
   EXPECT_EQ(c.take<Responded>().at(0).request_id, read);
+}
+
+TEST(Requests, OneThatNoHubTakesIsAnsweredHere) {
+  Conversation c;
+  c.open();
+  const ByteBuffer most(kControlFrameBytesMax - kFrameOverheadMax - 8);
+  const ByteBuffer more(most.size() + 1);
+  const auto refused = c.engine().request("register", more, Repeat::kYes);
+  (void)c.engine().request("register", most, Repeat::kYes);
+  c.turn();
+  const auto answers = c.take<Responded>();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].request_id, refused);
+  EXPECT_EQ(answers[0].code, ErrorCode::kTooLarge);
+  ASSERT_EQ(c.heard.requests.size(), 1U);
+  EXPECT_EQ(c.heard.requests[0].params.size(), most.size());
+  EXPECT_LE(c.heard.largest_body, kControlFrameBytesMax);
 }
 
 // ---- Presence

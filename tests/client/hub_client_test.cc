@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <future>
+#include <latch>
 #include <set>
 #include <thread>
 
@@ -218,6 +219,120 @@ TEST(HubClient, CallbacksRunOnAThreadOfTheirOwnAndMayClose) {
   ASSERT_TRUE((*agent)->send_text("bob", "hello").ok());
   EXPECT_EQ(heard.get_future().get(), "hello");
   EXPECT_EQ(over.get_future().get().code, ErrorCode::kClosed);
+}
+
+TEST(HubClient, CloseWaitsForACallbackThatHasClosedItsAgent) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  std::promise<void> closed;
+  std::promise<void> go_on;
+  std::atomic<bool> ended = false;
+  AgentOptions options{.name = "alice", .mode = AttachMode::kReceive};
+  options.on_delivery = [&](AgentClient& agent, const Delivery&) {
+    agent.close();
+    closed.set_value();
+    go_on.get_future().wait();
+  };
+  options.on_ended = [&](const Error&) { ended = true; };
+  auto agent = (*client)->attach(std::move(options));
+  ASSERT_TRUE(agent.ok());
+  ASSERT_TRUE((*agent)->send_text("bob", "hello").ok());
+  closed.get_future().wait();
+  auto closing = std::async(std::launch::async, [&] { (*client)->close(); });
+  EXPECT_EQ(closing.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  go_on.set_value();
+  closing.get();
+  EXPECT_TRUE(ended);
+}
+
+TEST(HubClient, CallbacksOfTwoAgentsMayCloseItAtOnce) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  std::latch both(2);
+  std::atomic<int> ended = 0;
+  std::vector<std::shared_ptr<AgentClient>> agents;
+  for (const std::string name : {"alice", "bob"}) {
+    AgentOptions options{.name = name, .mode = AttachMode::kReceive};
+    options.on_delivery = [&](AgentClient&, const Delivery&) {
+      both.arrive_and_wait();
+      (*client)->close();
+    };
+    options.on_ended = [&](const Error&) { ++ended; };
+    agents.push_back(*(*client)->attach(std::move(options)));
+  }
+  for (const auto& agent : agents) ASSERT_TRUE(agent->send_text("bob", "hello").ok());
+  both.wait();
+  (*client)->close();
+  EXPECT_EQ(ended, 2);
+}
+
+TEST(HubClient, ManyThreadsMayCloseItAtOnce) {
+  FakeHub hub;
+  for (int round = 0; round < 20; ++round) {
+    auto client = hub.open_client();
+    std::latch all(4);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        all.arrive_and_wait();
+        (*client)->close();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+}
+
+/// Counts how often the I/O thread is woken.
+class WokenLink final : public Link {
+ public:
+  WokenLink(std::unique_ptr<Link> link, std::atomic<int>& woken)
+      : link_(std::move(link)), woken_(woken) {}
+
+  Status connect() override { return link_->connect(); }
+  bool send(ByteBuffer&& body) override { return link_->send(std::move(body)); }
+  std::vector<LinkEvent> wait(int timeout_ms) override { return link_->wait(timeout_ms); }
+  void disconnect() override { link_->disconnect(); }
+  void wake() override {
+    link_->wake();
+    ++woken_;
+    woken_.notify_all();
+  }
+
+ private:
+  std::unique_ptr<Link> link_;
+  std::atomic<int>& woken_;
+};
+
+// Goal: what was acknowledged before close() returns is told before the goodbye.
+// Method: a presence callback holds the I/O thread until it has both to do in one turn.
+TEST(HubClient, WhatWasAcknowledgedArrivesBeforeTheGoodbyeOfTheConnection) {
+  FakeHub hub;
+  std::atomic<int> woken = 0;
+  HubClientOptions options;
+  options.make_link = [&]() -> std::unique_ptr<Link> {
+    return std::make_unique<WokenLink>(hub.wire().make_link(), woken);
+  };
+  auto client = HubClient::open(std::move(options));
+  ASSERT_TRUE(client.ok());
+  const auto agent = *(*client)->attach({.name = "alice", .mode = AttachMode::kReceive});
+  ASSERT_TRUE(agent->send_text("bob", "hello").ok());
+  const auto delivery = agent->receive(kPatienceMs);
+  ASSERT_TRUE(delivery.ok() && delivery->has_value());
+  std::promise<void> held;
+  std::promise<void> go_on;
+  (*client)->on_presence([&](const PresenceHeard&) {
+    held.set_value();
+    go_on.get_future().wait();
+  });
+  held.get_future().wait();
+  const int before = woken;
+  auto closing = std::async(std::launch::async, [&] { (*client)->close(); });
+  woken.wait(before);
+  agent->acknowledge((*delivery)->number);
+  go_on.set_value();
+  closing.get();
+  const std::uint64_t at_first = AgentOptions().credit_envelopes;
+  EXPECT_EQ(hub.wait_for_credit("alice", at_first + 1), at_first + 1);
 }
 
 TEST(HubClient, ACallbackThatBlocksHoldsBackItsOwnAgentsCreditAndNobodyElse) {

@@ -73,7 +73,8 @@ struct Heard {
   std::vector<SessionId> byes;  ///< Whom they name; 0: the connection.
   std::size_t largest_body = 0;
 
-  /// False when a frame could not be read.
+  /// False when a frame could not be read. As at the hub, nothing counts behind a goodbye of the
+  /// connection.
   bool read(Bytes body) {
     largest_body = std::max(largest_body, body.size());
     FrameRow row(body);
@@ -99,6 +100,7 @@ struct Heard {
         if (const auto* wish = std::get_if<Subscribe>(&*control)) subscribes.push_back(*wish);
         if (const auto* wish = std::get_if<Unsubscribe>(&*control)) unsubscribes.push_back(*wish);
         if (const auto* bye = std::get_if<Bye>(&*control)) byes.push_back(bye->session);
+        if (!byes.empty() && byes.back() == 0) return true;
       }
     }
     return row.well_formed();

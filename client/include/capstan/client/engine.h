@@ -57,6 +57,7 @@ class ClientEngine {
   void tick(Time now);
 
   // What the application wants. Commands for a session that has ended do nothing.
+  /// Where the connection has ended, or no agent has such a name, a SessionEnded follows.
   [[nodiscard]] SessionId attach(SessionOptions options);
   /// Says goodbye for this session alone and forgets it, without an event.
   void detach(SessionId session);
@@ -68,13 +69,14 @@ class ClientEngine {
   void working(SessionId session, std::uint64_t delivery);
   /// Allows `deliveries` more, where the session has a deliveries_max.
   void grant_credit(SessionId session, std::uint64_t deliveries);
-  /// Answered by a Responded with the id that is returned.
+  /// Answered by a Responded with the id that is returned; kTooLarge: no hub takes it, it stays here.
   [[nodiscard]] std::uint64_t request(std::string operation, ByteBuffer params, Repeat repeat);
   /// The answer is no longer wanted.
   void forget_request(std::uint64_t request_id);
   /// Hears who comes and goes from now on, over reconnects; or no longer.
   void watch_presence(bool watch);
-  /// Says goodbye; the link may be dropped once the bodies are out.
+  /// Says goodbye; the link may be dropped once the bodies are out. flush() first: the hub drops what
+  /// follows a goodbye.
   void bye();
 
   /// Writes everything that may be written now and appends it, with the events, to `out`.
@@ -139,6 +141,7 @@ class ClientEngine {
   EngineOptions options_;
   Random random_;
   State state_ = State::kDown;
+  std::optional<Error> why_ended_;  // kEnded
   bool ready_ = false;
   Welcome welcome_;
   BodyRow row_;

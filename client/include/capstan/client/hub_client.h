@@ -56,11 +56,13 @@ class HubClient {
   ///         connection has ended.
   [[nodiscard]] virtual Status wait_ready(int timeout_ms = -1) = 0;
 
-  /// Errors: the hub's refusal; kUnavailable: no answer within attach_timeout_ms; kClosed.
+  /// Errors: the hub's refusal; kUnavailable: no answer within attach_timeout_ms; kInvalidArgument:
+  ///         the name is too long for an agent's; the connection's error when it has ended; kClosed.
   [[nodiscard]] virtual Result<std::shared_ptr<AgentClient>> attach(AgentOptions options) = 0;
 
   /// Any operation by name. With Repeat::kYes a request whose answer was lost is sent again.
-  /// Errors: the hub's refusal; kTimeout; kOutcomeUnknown: the connection was lost in between.
+  /// Errors: the hub's refusal; kTimeout; kOutcomeUnknown: the connection was lost in between;
+  ///         kTooLarge: above kControlFrameBytesMax, nothing was sent.
   [[nodiscard]] virtual Result<ParamMap> request(std::string operation, const ParamMap& params,
                                                  int timeout_ms, Repeat repeat) = 0;
   /// Repeats `get_agent` and `status`, which change nothing.
@@ -72,6 +74,7 @@ class HubClient {
   /// its restarts: once is enough. An answer that was lost is asked for again, so that the version
   /// may have grown by more than one.
   /// Errors: kAccessDenied: not the key's name. kInvalidArgument: a part is too long, or no map.
+  ///         kTooLarge: the parts are far too long; as in request().
   [[nodiscard]] Result<std::uint64_t> register_agent(const std::string& name,
                                                      const AgentProfile& profile, int timeout_ms);
   /// Takes it back: the agent's sessions end, here and elsewhere, and what it said is forgotten.
@@ -90,7 +93,9 @@ class HubClient {
   /// drain() of every agent. Errors: the first agent's that failed.
   [[nodiscard]] virtual Status drain(int timeout_ms) = 0;
 
-  /// Says goodbye and ends the I/O thread; agents end with kClosed. Called by the destructor.
+  /// Says goodbye, behind what was acknowledged before, and ends the I/O thread; agents end with
+  /// kClosed, and their callbacks have returned. Called by the destructor. An agent's callback may
+  /// call it, and does not wait for callbacks: the next close() does. Several threads may at once.
   virtual void close() = 0;
 };
 
