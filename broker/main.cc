@@ -139,6 +139,16 @@ void log_recovery(const Recovered& recovered) {
   }
 }
 
+/// Where to bind, when nobody else does.
+Result<Endpoint> listen_endpoint(const Config& config) {
+  const auto written = parse_endpoint(config.listen.endpoint);
+  if (!written) return written.error();
+  auto endpoint = resolve_endpoint(*written, config.base);
+  if (!endpoint) return endpoint.error();
+  if (Status free = check_ipc_place(*endpoint); !free) return free.error();
+  return endpoint;
+}
+
 /// A failed mount of agents/ must not look like everybody's retirement.
 Status check_agents_present(const Layout& layout, const CredentialSnapshot& credentials,
                             const State& state) {
@@ -182,7 +192,7 @@ int serve(const Layout& layout, const std::filesystem::path& config_file, const 
     return fail(present.error());
   }
 
-  const auto endpoint = parse_endpoint(config.listen.endpoint);
+  const auto endpoint = listen_endpoint(config);
   if (!endpoint) return fail(endpoint.error());
   // One context for the life of the process: ending one breaks CURVE in every other.
   static zmq::context_t context;

@@ -276,8 +276,10 @@ class Reader {
 
   void check_endpoint() {
     const Result<Endpoint> endpoint = parse_endpoint(config_.listen.endpoint);
-    if (!endpoint) {
-      tell(place_of("listen", "endpoint"), endpoint.error().context);
+    const Result<Endpoint> place =
+        endpoint ? resolve_endpoint(*endpoint, config_.base) : endpoint.error();
+    if (!place) {
+      tell(place_of("listen", "endpoint"), place.error().context);
       return;
     }
     config_.listen.endpoint = endpoint->text();

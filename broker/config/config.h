@@ -17,7 +17,7 @@ enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError };
 /// default_config().
 struct Config {
   struct Listen {
-    std::string endpoint;
+    std::string endpoint;  ///< As written; resolve_endpoint() with `base` says where it is.
     bool operator==(const Listen&) const = default;
   } listen;
 

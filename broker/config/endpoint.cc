@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <optional>
@@ -106,6 +108,31 @@ bool port_is_free(const std::string& host, std::uint16_t port) {
   return binds(AF_INET, &place, sizeof place);
 }
 
+/// Where it lies in the file system; empty for tcp and for names without a file.
+std::string socket_file(const Endpoint& endpoint) {
+  const bool named = endpoint.path.starts_with('@') || endpoint.path == "*";
+  return named ? std::string() : endpoint.path;
+}
+
+/// What connect(2) says, at once: 0 when somebody listens there.
+int knock_at(const std::string& path) {
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return errno;
+  sockaddr_un place{};
+  place.sun_family = AF_UNIX;
+  std::copy(path.begin(), path.end(), place.sun_path);
+  const void* const address = &place;
+  const bool answered = ::connect(probe, static_cast<const sockaddr*>(address), sizeof place) == 0;
+  const int error = answered ? 0 : errno;
+  ::close(probe);
+  return error;
+}
+
+Error place_taken(const std::string& path, const std::string& why) {
+  return {ErrorCode::kAlreadyExists, "cannot listen on ipc://" + path + ": " + why +
+                                         ", or change [listen] endpoint in capstan.toml"};
+}
+
 bool is_address(const std::string& host) { return host == "*" || as_ipv4(host) || as_ipv6(host); }
 
 }  // namespace
@@ -133,6 +160,40 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   Result<Endpoint> endpoint = parse_tcp(text.substr(kTcpPrefix.size()));
   if (endpoint && endpoint->host == "localhost") endpoint->host = "127.0.0.1";
   return endpoint;
+}
+
+Result<Endpoint> resolve_endpoint(Endpoint endpoint, const std::filesystem::path& base) {
+  if (socket_file(endpoint).empty()) return endpoint;
+  std::error_code failure;
+  const auto path = std::filesystem::absolute(base / endpoint.path, failure);
+  if (failure) return bad_endpoint("there is no current folder: " + failure.message());
+  endpoint.path = path.lexically_normal().string();
+  if (endpoint.path.size() <= kIpcPathLengthMax) return endpoint;
+  return bad_endpoint(endpoint.path + " is longer than the " + std::to_string(kIpcPathLengthMax) +
+                      " characters that a socket's path may have");
+}
+
+Status check_ipc_place(const Endpoint& endpoint) {
+  const std::string path = socket_file(endpoint);
+  if (path.empty()) return {};
+  struct stat facts {};
+  if (::lstat(path.c_str(), &facts) != 0) {
+    if (errno == ENOENT) return {};
+    return {ErrorCode::kIo, "cannot listen on ipc://" + path + ": " + std::strerror(errno)};
+  }
+  if (!S_ISSOCK(facts.st_mode)) {
+    return place_taken(path, "it is there, and no socket; move it away");
+  }
+  switch (const int error = knock_at(path)) {
+    case ECONNREFUSED:  // A hub that was killed has left it.
+    case ENOENT:
+      return {};
+    case 0:
+    case EAGAIN:  // Somebody listens, and has more callers than it can take.
+      return place_taken(path, "another program listens there; stop it (`ss -lxp` names it)");
+    default:
+      return {ErrorCode::kIo, "cannot listen on ipc://" + path + ": " + std::strerror(error)};
+  }
 }
 
 Result<Endpoint> with_free_port(Endpoint endpoint) {

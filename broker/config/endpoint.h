@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,20 @@ struct Endpoint {
 /// Shape:  tcp://HOST:PORT or ipc://PATH; no blanks, quotes or control characters.
 /// Errors: kInvalidArgument.
 [[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text);
+
+/// The endpoint itself, or for ipc the same with a path that means one place, whatever the current
+/// folder of whoever reads it: relative ones are relative to `base`. Names without a file ("@NAME"
+/// of Linux, "*" of libzmq) stay as they are.
+///
+/// Errors: kInvalidArgument: the path is too long for a socket then.
+[[nodiscard]] Result<Endpoint> resolve_endpoint(Endpoint endpoint,
+                                                const std::filesystem::path& base);
+
+/// Before it binds, libzmq removes whatever stands at an ipc path, be it another hub's socket or a
+/// file of yours. So this looks first: nothing may be there, or a socket that nobody listens on.
+///
+/// Errors: kAlreadyExists: somebody listens there, or it is no socket; kIo.
+[[nodiscard]] Status check_ipc_place(const Endpoint& endpoint);
 
 /// The endpoint itself, or for tcp with port 0 the same with a port that was free just now.
 ///

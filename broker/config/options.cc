@@ -17,7 +17,8 @@ constexpr std::string_view kRetentions[] = {"settled", "age", "bytes", "count", 
 constexpr Option kOptions[] = {
     {"listen", "endpoint", "", Reload::kAtRestart,
      TextOption{"tcp://127.0.0.1:7450", CAPSTAN_FIELD(listen.endpoint)},
-     "Where agents connect to: tcp://ADDRESS:PORT, with * for every address, or ipc://PATH."},
+     "Where agents connect to: tcp://ADDRESS:PORT, with * for every address, or ipc://PATH. A "
+     "relative path is relative to this file."},
 
     {"security", "curve", "", Reload::kAtRestart, FlagOption{true, CAPSTAN_FIELD(security.curve)},
      "Encrypt, and admit only the keys in agents/. Without it nobody is told apart, so the "

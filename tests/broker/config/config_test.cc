@@ -1,8 +1,12 @@
 #include "config/config.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -205,6 +209,7 @@ TEST(Config, TheDefaultsAreThoseOfTheDesign) {
   EXPECT_EQ(config.listen.endpoint, "tcp://127.0.0.1:7450");
   EXPECT_TRUE(config.security.curve);
   EXPECT_FALSE(config.security.insecure);
+  EXPECT_EQ(config.security.agents_per_key_max, 10'000U);
   EXPECT_EQ(config.journal.directory, "data");
   EXPECT_EQ(config.journal.segment_bytes_max, 268'435'456U);
   EXPECT_EQ(config.journal.checkpoint_interval_ms, 5'000U);
@@ -332,6 +337,58 @@ TEST(Endpoint, TextThereAndBackIsTheSame) {
     EXPECT_EQ(parse_endpoint(text)->text(), text);
   }
   EXPECT_EQ(parse_endpoint("tcp://localhost:7450")->text(), "tcp://127.0.0.1:7450");
+}
+
+TEST(Endpoint, APathIsRelativeToTheFolderThatItIsResolvedIn) {
+  const auto resolved = [](std::string_view text, const std::filesystem::path& base) {
+    return resolve_endpoint(*parse_endpoint(text), base)->text();
+  };
+  EXPECT_EQ(resolved("ipc://run/sock", "/srv/my hub"), "ipc:///srv/my hub/run/sock");
+  EXPECT_EQ(resolved("ipc://../sock", "/srv/hub"), "ipc:///srv/sock");
+  EXPECT_EQ(resolved("ipc:///run/sock", "/srv/hub"), "ipc:///run/sock");
+  const auto here = std::filesystem::current_path().string();
+  EXPECT_EQ(resolved("ipc://sock", ""), "ipc://" + here + "/sock");
+  for (const std::string_view text : {"tcp://127.0.0.1:7450", "ipc://@name", "ipc://*"}) {
+    EXPECT_EQ(resolved(text, "/srv/hub"), text);
+  }
+  const auto too_long = resolve_endpoint(*parse_endpoint("ipc://sock"), std::string(107, 'x'));
+  ASSERT_FALSE(too_long.ok());
+  EXPECT_EQ(too_long.error().code, ErrorCode::kInvalidArgument);
+  const std::string base = "/" + std::string(107, 'x');
+  EXPECT_EQ(parse_config("[listen]\nendpoint = 'ipc://sock'\n", base + "/capstan.toml")
+                .error()
+                .context.rfind(base + "/capstan.toml:2:12: ", 0),
+            0U);
+}
+
+TEST(Endpoint, APathIsFreeWhenNothingIsThereOrASocketThatNobodyListensOn) {
+  const TemporaryFolder folder;
+  const auto check = [&] {
+    return check_ipc_place({Transport::kIpc, {}, 0, (folder / "sock").string()});
+  };
+  EXPECT_TRUE(check().ok());
+  put_file(folder / "sock", "a letter", 0644);
+  EXPECT_EQ(check().error().code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(get_file(folder / "sock"), "a letter");
+  std::filesystem::remove(folder / "sock");
+  std::filesystem::create_symlink("nowhere", folder / "sock");
+  EXPECT_EQ(check().error().code, ErrorCode::kAlreadyExists);
+  std::filesystem::remove(folder / "sock");
+
+  const int listening = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un place{};
+  place.sun_family = AF_UNIX;
+  (folder / "sock").string().copy(place.sun_path, sizeof place.sun_path - 1);
+  const void* const address = &place;
+  ASSERT_EQ(::bind(listening, static_cast<const sockaddr*>(address), sizeof place), 0);
+  EXPECT_TRUE(check().ok()) << "nobody listens yet";
+  ASSERT_EQ(::listen(listening, 1), 0);
+  const Status taken = check();
+  ASSERT_FALSE(taken.ok());
+  EXPECT_EQ(taken.error().code, ErrorCode::kAlreadyExists);
+  EXPECT_NE(taken.error().context.find("ss -lxp"), std::string::npos) << taken.error().context;
+  ::close(listening);
+  EXPECT_TRUE(check().ok()) << "left by one that was killed";
 }
 
 TEST(Endpoint, AFreePortIsOutsideThePortsOfOutgoingConnections) {
