@@ -33,13 +33,6 @@ void settle(Core& core, Session& session, InFlight& delivery) {
   note_unsaved(core, *session.inbox, delivery);
 }
 
-void forget_front(Session& session) {
-  while (!session.in_flight.empty() && session.in_flight.front().over) {
-    session.in_flight.pop_front();
-    ++session.first_in_flight;
-  }
-}
-
 void settle_up_to(Core& core, Session& session, std::uint64_t delivery) {
   while (!session.in_flight.empty() && session.first_in_flight <= delivery) {
     settle(core, session, session.in_flight.front());
@@ -82,6 +75,13 @@ InFlight* find_delivery(Session& session, const EnvelopeId& id) {
 }
 
 }  // namespace
+
+void forget_front(Session& session) {
+  while (!session.in_flight.empty() && session.in_flight.front().over) {
+    session.in_flight.pop_front();
+    ++session.first_in_flight;
+  }
+}
 
 void acknowledge(Core& core, Connection& connection, const Receipt& receipt) {
   const auto at = connection.sessions.find(receipt.session);

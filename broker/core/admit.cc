@@ -1,5 +1,6 @@
 // Stage 5: is it this number's turn, and is there a place for it? PROTOCOL.md §6.
 #include "batch.h"
+#include "capstan/codec/limits.h"
 #include "stages.h"
 
 namespace capstan {
@@ -17,6 +18,10 @@ Refusal check_turn(const Session& session, std::uint64_t number, const ChannelId
   if (session.epoch == 0 || number == 0) {
     return {{ErrorCode::kInvalidArgument, "epochs and numbers are above 0"}};
   }
+  if (number > kSendNumberMax) {
+    return {{ErrorCode::kInvalidArgument,
+             "the highest number of a send is " + std::to_string(kSendNumberMax)}};
+  }
   if (number > session.expected) {
     return {{ErrorCode::kOutOfOrder,
              "number " + std::to_string(session.expected) + " has to come first"}};
@@ -27,13 +32,18 @@ Refusal check_turn(const Session& session, std::uint64_t number, const ChannelId
   return std::nullopt;
 }
 
-Refusal check_window(const Core& core, const Session& session, std::uint64_t bytes) {
+Refusal check_window(const Core& core, const Session& session, std::uint64_t bytes, bool stored) {
   // A shrunken grant must not refuse what was sent under a larger one: the bound is the largest.
   // An empty window takes one envelope of any size.
   if (session.unaccepted.envelopes > 0 &&
       (session.unaccepted.envelopes + 1 > core.config.window_envelopes ||
        session.unaccepted.bytes + bytes > core.config.window_bytes)) {
     return {{ErrorCode::kWindowExceeded, "more is unaccepted than the send window allows"}};
+  }
+  // Whoever attaches anew has a new window; what all of them have sent still waits for the disk.
+  if (stored && commits_are_full(core)) {
+    return {{ErrorCode::kWindowExceeded,
+             "as much as may be waits for the hub's disk; send again later"}};
   }
   return std::nullopt;
 }
@@ -61,10 +71,8 @@ Refusal check_receiver(const Session* receiver) {
 /// Numbers that an earlier session had settled need not come again: the next expected one lies
 /// behind them.
 void pass_settled(Session& session, const Producer* producer) {
-  while (session.expected <= session.settled_before && producer != nullptr &&
-         producer->is_settled(session.expected)) {
-    ++session.expected;
-  }
+  if (session.expected > session.settled_before || producer == nullptr) return;
+  session.expected = producer->settled().next_missing(session.expected);
 }
 
 /// The application sent this envelope before, under another number: the first one stands.
@@ -93,22 +101,28 @@ void accept_again(Core& core, Session& session, std::uint64_t number, const Enve
   core.reply(*session.connection, Accept{session.id, number, 1, id, core.window});
 }
 
+/// Its turn had come: others go on, and it may come again. What lies below and is not open is
+/// settled, or this session has said that it is.
+void keep_open(const Core& core, const BatchItem& item) {
+  Session& session = *item.session;
+  const std::uint64_t number = item.send.number;
+  if (number == session.expected) {
+    // Only so many numbers are kept open; beyond them the sender has to go back first.
+    if (session.open_numbers.size() >= core.config.window_envelopes) return;
+    ++session.expected;
+  } else if (!session.open_numbers.contains(number)) {
+    return;
+  }
+  session.open_numbers.open(number, channel_of(item));
+}
+
 }  // namespace
 
 void refuse(Core& core, Connection& connection, BatchItem& item, ErrorCode code,
             std::string message) {
   item.error = code;
   ++core.counters.refused_sends;
-  if (item.session != nullptr && item.send.number != 0 &&
-      item.send.number <= item.session->expected) {
-    // Only so many numbers are kept open; beyond them the sender has to go back first.
-    if (item.send.number < item.session->expected) {
-      item.session->open_numbers.open(item.send.number, channel_of(item));
-    } else if (item.session->open_numbers.size() < core.config.window_envelopes) {
-      item.session->open_numbers.open(item.send.number, channel_of(item));
-      ++item.session->expected;
-    }
-  }
+  if (item.session != nullptr) keep_open(core, item);
   core.reply(connection, ErrorFrame{item.send.session, FrameType::kSend, item.send.number, code,
                                     std::move(message)});
 }
@@ -142,7 +156,7 @@ std::optional<Admitted> admit(Core& core, const Routed& routed) {
   Session* receiver = stored ? nullptr : open_receiver(core, owner_of_mailbox(routed.channel()));
   if (!refusal && routed.mailbox() != nullptr) {
     const std::uint64_t bytes = item.send.envelope.size();
-    refusal = check_window(core, session, bytes);
+    refusal = check_window(core, session, bytes, stored);
     if (!refusal) {
       refusal = stored ? check_place(core, *routed.mailbox(), bytes) : check_receiver(receiver);
     }

@@ -14,6 +14,11 @@ namespace {
 constexpr std::uint64_t kSecondCommitBytesMin = 256 * 1024;
 constexpr std::size_t kCommitsInFlightMax = 2;
 
+/// The commit budget is divided among connections, but each session is granted the share, and a
+/// grant from before others came is honoured: honest senders may have several budgets under way.
+/// Beyond this many the disk stands still, or somebody attaches anew for every window.
+constexpr std::uint64_t kCommitBudgetsMax = 4;
+
 /// Commits with written mail let ids run so far ahead of the last commit that is durable: only then
 /// may an id leave the hub before its own commit is. A start begins above what was let.
 constexpr std::uint64_t kIdLeaseNs = 10 * kNsPerSecond;
@@ -134,6 +139,17 @@ void add_encoded_record(Core& core, const ByteBuffer& record) {
   CAPSTAN_CHECK(applied.ok());
 }
 
+bool commits_are_full(const Core& core) {
+  std::uint64_t bytes = core.builder.bytes_behind_snapshot();
+  for (const CommitConsequences& commit : core.in_flight) bytes += commit.bytes;
+  return bytes >= kCommitBudgetsMax * core.config.commit_budget_bytes;
+}
+
+std::optional<std::uint64_t> next_settlement_ns(const Core& core) {
+  if (core.oldest_unsaved_ns == 0 || !may_leave(core)) return std::nullopt;
+  return core.oldest_unsaved_ns + kSettleDelayNs;
+}
+
 void emit_commit(Core& core) {
   if (core.builder.empty() && !settlements_are_due(core)) return;
   if (!may_leave(core)) return;
@@ -141,8 +157,9 @@ void emit_commit(Core& core) {
   if (core.builder.empty()) return;
   checkpoint_if_due(core);
   CommitConsequences& done = core.building;
+  const std::uint64_t bytes = core.builder.bytes();
   done.number = core.next_commit;
-  done.bytes = core.builder.bytes();
+  done.bytes = core.builder.bytes_behind_snapshot();
   done.last = core.state.applied();
   const auto snapshot_blocks = static_cast<std::ptrdiff_t>(core.builder.snapshot_blocks());
   std::vector<SharedBlock> blocks = core.builder.take();
@@ -150,9 +167,9 @@ void emit_commit(Core& core) {
   done.id_clock_ns = core.id_clock_ns;
   done.id_time_ceiling_ns = core.id_time_ceiling_ns = id_ceiling(core, done);
   const bool opens_segment = std::exchange(core.opens_segment, false);
-  core.open_segment_bytes += done.bytes;
-  core.bytes_since_snapshot += done.bytes;
-  core.bytes_since_checkpoint += done.bytes;
+  core.open_segment_bytes += bytes;
+  core.bytes_since_snapshot += bytes;
+  core.bytes_since_checkpoint += bytes;
   ++core.next_commit;
   ++core.counters.commits;
   core.effects->push_back(WriteCommit{Commit{done.number, done.id_time_ceiling_ns, opens_segment,

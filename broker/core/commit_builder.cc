@@ -31,6 +31,7 @@ std::vector<SharedBlock> CommitBuilder::take() {
   std::vector<SharedBlock> blocks(blocks_.begin(), blocks_.end());
   blocks_.clear();
   snapshot_blocks_ = 0;
+  snapshot_bytes_ = 0;
   bytes_ = 0;
   return blocks;
 }

@@ -17,6 +17,8 @@ class CommitBuilder {
   [[nodiscard]] bool empty() const { return blocks_.empty(); }
   [[nodiscard]] Sequence next() const { return next_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  /// Of these, of everything but a snapshot that has ended.
+  [[nodiscard]] std::uint64_t bytes_behind_snapshot() const { return bytes_ - snapshot_bytes_; }
 
   /// Where one record of `record_bytes` goes: the block is open, has room, and counts the record.
   /// The caller appends exactly that many bytes to `records` before the next call.
@@ -26,7 +28,10 @@ class CommitBuilder {
   void begin_snapshot() { snapshot_begins_ = true; }
 
   /// The snapshot is over. What follows begins a block: no mail stands among the rows.
-  void end_snapshot() { snapshot_blocks_ = blocks_.size(); }
+  void end_snapshot() {
+    snapshot_blocks_ = blocks_.size();
+    snapshot_bytes_ = bytes_;
+  }
 
   /// So many blocks at the beginning hold a snapshot that has ended, and nothing else.
   [[nodiscard]] std::size_t snapshot_blocks() const { return snapshot_blocks_; }
@@ -39,6 +44,7 @@ class CommitBuilder {
   std::uint64_t bytes_ = 0;
   bool snapshot_begins_ = false;
   std::size_t snapshot_blocks_ = 0;
+  std::uint64_t snapshot_bytes_ = 0;
   std::vector<std::shared_ptr<Block>> blocks_;
 };
 

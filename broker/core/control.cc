@@ -4,6 +4,7 @@
 
 #include "capstan/codec/limits.h"
 #include "capstan/codec/params.h"
+#include "capstan/security/admission.h"
 #include "operations.h"
 #include "stages.h"
 
@@ -81,6 +82,25 @@ void bind_receiver(Core& core, Session& session, const Attach& attach) {
   set_start(core, session, attach.since);
 }
 
+/// Why the hub binds nothing for this attach, whoever it is for.
+Status check_attach(const Core& core, const Connection& connection, const Attach& attach) {
+  // It may make an agent, or count a delivery as failed: records that a stopping hub waits for.
+  if (core.stopping) return {ErrorCode::kHubStopping, "the hub is stopping"};
+  // A name that no agent has is neither audited nor repeated: it may be anything.
+  if (Status valid = check_agent_name(attach.agent); !valid) return valid;
+  if (attach.first_number > kSendNumberMax) {
+    return {ErrorCode::kInvalidArgument,
+            "the highest number of a send is " + std::to_string(kSendNumberMax)};
+  }
+  if (attach.session == 0 || (connection.sessions.size() >= kSessionsPerConnectionMax &&
+                              connection.sessions.count(attach.session) == 0)) {
+    return {ErrorCode::kInvalidArgument, "session ids are above 0, and at most " +
+                                             std::to_string(kSessionsPerConnectionMax) +
+                                             " stand on one connection"};
+  }
+  return {};
+}
+
 /// Errors: kEpochForgotten. Otherwise the number up to which all is settled.
 Result<std::uint64_t> bind_poster(Core& core, Session& session, const Attach& attach) {
   if (attach.epoch == 0) return std::uint64_t{0};
@@ -131,14 +151,10 @@ void handle(Core& core, Connection& connection, const Attach& attach) {
     ++core.counters.refused_identity;
     core.audit("access_denied", "key=" + connection.identity.name + " name=" + attach.agent);
     respond(core, connection, attach.request_id, agent.error());
+  if (const Status possible = check_attach(core, connection, attach); !possible) {
+    respond(core, connection, attach.request_id, possible.error());
     return;
   }
-  if (attach.session == 0 || (connection.sessions.size() >= kSessionsPerConnectionMax &&
-                              connection.sessions.count(attach.session) == 0)) {
-    respond(core, connection, attach.request_id,
-            {ErrorCode::kInvalidArgument, "session ids are above 0, and at most " +
-                                              std::to_string(kSessionsPerConnectionMax) +
-                                              " stand on one connection"});
     return;
   }
   const auto same = connection.sessions.find(attach.session);

@@ -62,19 +62,21 @@ class OpenNumbers {
  public:
   void open(std::uint64_t number, const ChannelId& channel);
   void close(std::uint64_t number);
-  /// A lower number to the same channel is open: `number` has to wait for it.
   [[nodiscard]] std::size_t size() const { return channel_of_.size(); }
   [[nodiscard]] bool blocks(std::uint64_t number, const ChannelId& channel) const;
 
  private:
   std::map<std::uint64_t, ChannelId> channel_of_;
-  std::unordered_map<ChannelId, std::set<std::uint64_t>> by_channel_;
+  /// Ordered: these are channels of refused envelopes, and clients make them up as they like.
+  std::map<ChannelId, std::set<std::uint64_t>> by_channel_;
 };
 
 /// How far a receiving session has gone through the mail of one priority.
 struct LaneCursor {
   Position next{1};   ///< First position not yet looked at.
   SharedBlock block;  ///< Where the scan stands, so that it goes on and not over.
+  [[nodiscard]] bool contains(std::uint64_t number) const { return channel_of_.contains(number); }
+  /// A lower number to the same channel is open: `number` has to wait for it.
   std::size_t offset = 0;
   Sequence sequence;
 };
@@ -129,7 +131,7 @@ struct Connection {
   bool has_output = false;  ///< Stands in Core::with_output.
   /// Presence changes up to this version were told; empty: it has not subscribed.
   std::optional<std::uint64_t> presence_told;
-  std::unordered_map<SessionId, std::unique_ptr<Session>> sessions;
+  std::map<SessionId, std::unique_ptr<Session>> sessions;  ///< Ordered: clients choose the ids.
 };
 
 /// The oldest delivery that a session held when its link broke.
@@ -193,7 +195,7 @@ struct AcceptRun {
 struct CommitConsequences {
   CommitNumber number;
   Sequence last;
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;          ///< Without those of a snapshot.
   std::vector<SharedBlock> blocks;  ///< Without those of a snapshot.
   std::vector<AcceptRun> accepts;
   // Of mail whose mailbox needs no sync.

@@ -110,6 +110,10 @@ void PositionSet::add(std::uint64_t first, std::uint64_t last) {
   raise_floor();
 }
 
+void PositionSet::fill_lowest_hole() {
+  if (!pieces_.empty()) add(floor_ + 1, pieces_.front().front().first - 1);
+}
+
 bool PositionSet::contains(std::uint64_t number) const {
   return number > 0 && contains_all(number, number);
 }
@@ -133,6 +137,14 @@ std::uint64_t PositionSet::missing(std::uint64_t first, std::uint64_t last) cons
     missing -= std::min(span.last, last) - std::max(span.first, first) + 1;
   }
   return missing;
+}
+
+std::uint64_t PositionSet::next_missing(std::uint64_t number) const {
+  number = std::max(number, floor_ + 1);
+  const Place place = first_that_ends_at(number);
+  if (!stands(place)) return number;
+  const Span& span = pieces_[place.piece][place.at];
+  return span.first <= number ? span.last + 1 : number;
 }
 
 std::size_t PositionSet::intervals() const {

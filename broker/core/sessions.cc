@@ -42,10 +42,9 @@ void lose_peer(Core& core, ConnectionId id) {
 void close_peer(Core& core, ConnectionId id) {
   Connection* connection = core.find_connection(id);
   if (connection == nullptr) return;
-  std::vector<SessionId> sessions;
-  for (const auto& entry : connection->sessions) sessions.push_back(entry.first);
-  std::sort(sessions.begin(), sessions.end());  // The same order in every build.
-  for (const SessionId session : sessions) end_session(core, *connection->sessions.at(session));
+  while (!connection->sessions.empty()) {
+    end_session(core, *connection->sessions.begin()->second);
+  }
   if (connection->has_output) {
     // A last word (bye, superseded) leaves before the connection is forgotten.
     if (!connection->out.empty()) core.effects->push_back(SendBody{id, connection->out.take()});

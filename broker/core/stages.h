@@ -15,6 +15,8 @@ void run_pipeline(Core& core, Connection& connection, Bytes body, Batch& scratch
 void acknowledge(Core& core, Connection& connection, const Receipt& receipt);
 /// Puts what was acknowledged into the commit in the making.
 void settle_acknowledged(Core& core);
+/// Lets go of the oldest deliveries that are over.
+void forget_front(Session& session);
 
 // commit.cc
 /// Notes an accept behind the others: in one frame with the last, where it continues that one.
@@ -31,6 +33,11 @@ void add_record(Core& core, const Record& record);
 void add_encoded_record(Core& core, const ByteBuffer& record);
 /// Hands the commit to the journal when it may leave now.
 void emit_commit(Core& core);
+/// So much is on its way to the disk that no sender may add to it.
+[[nodiscard]] bool commits_are_full(const Core& core);
+/// When settlements leave for a commit of their own, in monotonic ns; empty: none wait, or a commit
+/// is under way, whose end wakes the hub.
+[[nodiscard]] std::optional<std::uint64_t> next_settlement_ns(const Core& core);
 
 // accept.cc
 /// Releases all that waited for commits up to `number`.

@@ -1,6 +1,7 @@
 // Whose turn is it, and is there room? PROTOCOL.md §6.
 #include <algorithm>
 
+#include "capstan/codec/limits.h"
 #include "hub_world.h"
 
 namespace capstan {
@@ -71,6 +72,24 @@ TEST(Admit, ANumberThatIsNotTheNextIsOutOfOrder) {
   EXPECT_EQ(poster.accepted().size(), 2U);
 }
 
+TEST(Admit, NoNumberIsAboveTheHighest) {
+  Poster poster;
+  poster.world.skip(poster.alice, 1);
+  poster.world.commit();
+  for (const std::uint64_t first : {kSendNumberMax + 1, UINT64_MAX - 1, UINT64_MAX}) {
+    const Response refused = poster.world.attach(poster.alice, "alice", posting_from(first));
+    EXPECT_EQ(refused.code, ErrorCode::kInvalidArgument) << first;
+  }
+  EXPECT_EQ(poster.world.attach(poster.alice, "alice", posting_from(kSendNumberMax)).code,
+            ErrorCode::kOk);
+  poster.world.skip(poster.alice, kSendNumberMax);
+  poster.world.skip(poster.alice, kSendNumberMax + 1);
+  poster.world.skip(poster.alice, UINT64_MAX);
+  poster.world.commit();
+  EXPECT_EQ(poster.alice.take_errors(), Errors(2, ErrorCode::kInvalidArgument));
+  EXPECT_TRUE(poster.accepted().contains(kSendNumberMax));
+}
+
 TEST(Admit, ASessionWithoutAnEpochMayNotPost) {
   World world;
   Peer& alice = world.connect("alice");
@@ -119,6 +138,31 @@ TEST(Admit, AnEmptyWindowTakesOneEnvelopeOfAnySize) {
   world.send(alice, 1, "bob", std::string(100'000, 'x'));
   world.commit();
   EXPECT_EQ(alice.take_one<Accept>().count, 1U);
+}
+
+// Goal: a window for each attach is no way around all of them while the disk stands still.
+TEST(Admit, WhatWaitsForTheDiskIsBoundedHoweverOftenASenderAttachesAnew) {
+  HubConfig config = core_test::quiet_config();
+  config.window_bytes = 100'000;
+  config.commit_budget_bytes = 100'000;
+  World world(config);
+  Peer& alice = world.connect("alice");
+  std::size_t refused = 0;
+  for (std::uint64_t epoch = 1; epoch <= 20; ++epoch) {
+    world.say(alice, Attach{epoch, 1, "alice", AttachMode::kPost, {}, 0, 0, epoch, 1});
+    world.send(alice, 1, "bob", std::string(90'000, 'x'));
+  }
+  EXPECT_LE(world.mailbox("bob").pending_bytes, 4 * config.commit_budget_bytes + 91'000);
+  world.commit();
+  for (const ErrorCode code : alice.take_errors()) {
+    EXPECT_EQ(code, ErrorCode::kWindowExceeded);
+    ++refused;
+  }
+  EXPECT_EQ(world.pending("bob") + refused, 20U);
+  EXPECT_GE(world.pending("bob"), 4U) << "honest senders may use several budgets";
+  world.send(alice, 1, "bob", "now");
+  world.commit();
+  EXPECT_TRUE(alice.take_errors().empty()) << "the disk goes on";
 }
 
 TEST(Admit, AFullInboxRefusesByCountUntilMailIsSettled) {
@@ -252,6 +296,41 @@ TEST(Admit, OnlyAWindowOfNumbersIsKeptOpen) {
   world.send(alice, 5, "bob", "x");
   world.commit();
   EXPECT_EQ(alice.take_one<Accept>().first_number, 5U);
+}
+
+// Goal: only what had its turn stays open: no more than a window of them, and no settled ones.
+TEST(Admit, ARefusedNumberBelowTheExpectedOneDoesNotBecomeOpen) {
+  Poster poster;
+  poster.send(1);
+  poster.send(2);
+  const ByteBuffer broken(80, 0x9e);
+  poster.world.say(poster.alice, SendView{1, 1, broken});
+  poster.world.skip(poster.alice, 3);
+  poster.world.commit();
+  EXPECT_EQ(poster.alice.take_errors(), Errors{ErrorCode::kMalformedFrame})
+      << "what is settled holds back nothing";
+  poster.world.attach(poster.alice, "alice", posting_from(std::uint64_t{1} << 40));
+  poster.world.say(poster.alice, SendView{1, 1000, broken});
+  poster.world.skip(poster.alice, std::uint64_t{1} << 40);
+  poster.world.commit();
+  EXPECT_EQ(poster.alice.take_errors(), Errors{ErrorCode::kMalformedFrame})
+      << "nor does what the session passed over";
+}
+
+TEST(Admit, AnOpenNumberThatIsRefusedAgainStaysOpenUnderItsNewChannel) {
+  Poster poster(1);
+  poster.send(1);
+  poster.send(2);  // inbox_full
+  const ByteBuffer broken(80, 0x9e);
+  poster.world.say(poster.alice, SendView{1, 2, broken});
+  poster.world.commit();
+  (void)poster.alice.take_errors();
+  poster.empty_bobs_inbox();
+  poster.send(3);
+  EXPECT_TRUE(poster.alice.take_errors().empty()) << "nobody knows what channel 2 is for";
+  poster.world.skip(poster.alice, 4);
+  poster.world.commit();
+  EXPECT_EQ(poster.alice.take_errors(), Errors{ErrorCode::kOutOfOrder});
 }
 
 // ---- A repetition is known ----

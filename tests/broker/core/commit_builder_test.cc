@@ -47,6 +47,21 @@ TEST(CommitBuilder, TheTimesOfABlockCoverItsRecordsAlsoWhenTheClockStepsBack) {
   EXPECT_EQ(blocks[0]->time_last_ns, 900U);
 }
 
+TEST(CommitBuilder, WhatStandsBehindASnapshotIsCountedWithoutIt) {
+  CommitBuilder builder(Sequence{1});
+  builder.begin_snapshot();
+  add(builder, 700);
+  EXPECT_EQ(builder.bytes_behind_snapshot(), 700U) << "it has not ended";
+  builder.end_snapshot();
+  EXPECT_EQ(builder.bytes_behind_snapshot(), 0U);
+  add(builder, 30);
+  EXPECT_EQ(builder.bytes(), 730U);
+  EXPECT_EQ(builder.bytes_behind_snapshot(), 30U);
+  (void)builder.take();
+  add(builder, 5);
+  EXPECT_EQ(builder.bytes_behind_snapshot(), 5U);
+}
+
 TEST(CommitBuilder, ABlockIsFilledToTheLastByte) {
   CommitBuilder builder(Sequence{1});
   add(builder, kBlockBytesMax - 100);

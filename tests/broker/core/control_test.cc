@@ -113,17 +113,30 @@ TEST(Control, AFrameWithWrongFieldsIsMalformedAndTheConnectionLivesOn) {
 TEST(Control, AForeignNameIsRefusedCountedAndAudited) {
   World world;
   Peer& alice = world.connect("alice");
-  for (const char* name : {"bob", "nobody", "", "ALICE", "alice2"}) {
+  for (const char* name : {"bob", "nobody", "ALICE", "alice2"}) {
     const Response response = world.attach(alice, name, receiving());
     EXPECT_EQ(response.code, ErrorCode::kAccessDenied) << name;
   }
   EXPECT_TRUE(world.audited("access_denied"));
-  EXPECT_EQ(world.counter("refused_identity"), 5U);
+  EXPECT_EQ(world.counter("refused_identity"), 4U);
   EXPECT_EQ(world.counter("sessions"), 0U);
   EXPECT_EQ(world.attach(alice, "alice", posting()).code, ErrorCode::kOk);
 }
 
 TEST(Control, UnknownAndForeignNamesGetTheSameAnswer) {
+TEST(Control, ANameThatNoAgentCanHaveIsNeitherAuditedNorRepeated) {
+  World world;
+  Peer& alice = world.connect("alice");
+  for (const std::string& name :
+       {std::string(), std::string("al\nice"), std::string(50'000, 'a')}) {
+    const Response response = world.attach(alice, name, receiving());
+    EXPECT_EQ(response.code, ErrorCode::kInvalidArgument);
+    EXPECT_LT(response.message.size(), 100U);
+    EXPECT_EQ(response.message.find('\n'), std::string::npos);
+  }
+  EXPECT_FALSE(world.audited("access_denied"));
+}
+
   World world;
   Peer& alice = world.connect("alice");
   std::string foreign = world.attach(alice, "bob", receiving()).message;

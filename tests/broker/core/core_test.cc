@@ -39,6 +39,8 @@ TEST(OpenNumbers, ClosingWhatIsNotOpenChangesNothing) {
   OpenNumbers open;
   open.close(3);
   open.open(5, channel(1));
+  EXPECT_TRUE(open.contains(5));
+  EXPECT_FALSE(open.contains(6));
   open.close(4);
   EXPECT_EQ(open.size(), 1U);
 }

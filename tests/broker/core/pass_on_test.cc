@@ -254,6 +254,21 @@ TEST_F(PassOn, ALongSeriesIsARecordForEachWindowOfNumbers) {
   EXPECT_EQ(world.count_records(RecordType::kSkipped), 2U);
 }
 
+TEST_F(PassOn, NumbersUpToTheHighestArePutOnRecord) {
+  (void)receiver();
+  send(1);
+  world.commit();
+  core_test::Binding binding = posting();
+  binding.first_number = kSendNumberMax - 1;
+  world.attach(alice, "alice", binding);
+  (void)alice.take<Accept>();
+  for (std::uint64_t n = kSendNumberMax - 1; n <= kSendNumberMax + 2; ++n) send(n);
+  EXPECT_EQ(accepted(alice), (Numbers{kSendNumberMax - 1, kSendNumberMax}));
+  world.close(alice);
+  world.commit();
+  EXPECT_EQ(numbers_of_alice().settled().highest(), kSendNumberMax);
+}
+
 TEST_F(PassOn, ACrashForgetsNoEpochAndStoredMailGoesOn) {
   (void)receiver();
   for (std::uint64_t n = 1; n <= 3; ++n) send(n);

@@ -180,5 +180,32 @@ TEST(PositionSet, MissingNumbersAreThoseThatItDoesNotContain) {
   }
 }
 
+TEST(PositionSet, TheNextMissingNumberIsTheFirstThatItDoesNotContain) {
+  PositionSet set;
+  EXPECT_EQ(set.next_missing(1), 1U);
+  set.add(1, 3);
+  set.add(6, 8);
+  set.add(10, 10);
+  for (std::uint64_t from = 1; from <= 15; ++from) {
+    std::uint64_t missing = from;
+    while (set.contains(missing)) ++missing;
+    EXPECT_EQ(set.next_missing(from), missing) << from;
+  }
+}
+
+TEST(PositionSet, FillingTheLowestHoleRaisesTheFloorOverTheIntervalAboveIt) {
+  PositionSet set;
+  set.fill_lowest_hole();
+  EXPECT_TRUE(set.empty()) << "there is no hole";
+  set.add(4, 5);
+  set.add(9, 9);
+  set.fill_lowest_hole();
+  EXPECT_EQ(set.floor(), 5U);
+  EXPECT_FALSE(set.contains(8));
+  set.fill_lowest_hole();
+  EXPECT_EQ(set.floor(), 9U);
+  EXPECT_EQ(set, PositionSet(9, {}));
+}
+
 }  // namespace
 }  // namespace capstan

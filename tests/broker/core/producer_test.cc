@@ -110,5 +110,32 @@ TEST(Producer, IsMadeAgainFromItsParts) {
   EXPECT_EQ(Producer(producer.settled(), producer.runs(), producer.last_used()), producer);
 }
 
+// Goal: who jumps ahead again and again leaves no more behind than a session that is full of open
+// numbers does, and such a session loses none of them.
+TEST(Producer, AWindowOfHolesIsKeptAndBeyondItTheLowestCountsAsSettled) {
+  Producer producer;
+  for (std::uint64_t n = 1; n <= kSendWindowEnvelopesMax; ++n) {
+    producer.settle(2 * n + 1, EnvelopeId{}, Sequence{n});
+  }
+  producer.settle(1, EnvelopeId{}, Sequence{1});
+  EXPECT_EQ(producer.floor(), 1U) << "so many may be open";
+  EXPECT_EQ(producer.settled().spans().size(), kSendWindowEnvelopesMax);
+  for (std::uint64_t n = 1; n <= 100; ++n) {
+    const std::uint64_t number = 2 * (kSendWindowEnvelopesMax + n) + 1;
+    producer.settle(number, EnvelopeId{}, Sequence{number});
+    EXPECT_EQ(producer.settled().spans().size(), kSendWindowEnvelopesMax);
+    EXPECT_EQ(producer.floor(), 2 * n + 1);
+    EXPECT_FALSE(producer.is_settled(2 * n + 2));
+  }
+}
+
+TEST(Producer, NumbersAtTheEndOfTheirRangeAreTheNewestAsAnyOthers) {
+  Producer producer;
+  producer.settle(1, id(10), Sequence{10});
+  producer.settle(UINT64_MAX - 1, id(11), Sequence{11});
+  EXPECT_FALSE(producer.id_of(1).has_value()) << "it lies further back than any window";
+  EXPECT_EQ(producer.id_of(UINT64_MAX - 1), id(11));
+}
+
 }  // namespace
 }  // namespace capstan

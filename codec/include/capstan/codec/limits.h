@@ -44,9 +44,14 @@ inline constexpr std::size_t kControlDepthMax = 8;
 /// Numbers that a hub remembers per producer, so that every retry inside the send window is known.
 inline constexpr std::uint64_t kSendWindowEnvelopesMax = 32'768;
 
+/// The highest number of a send. No client gets there by counting, and sums of numbers and of
+/// windows stay far from wrapping.
+inline constexpr std::uint64_t kSendNumberMax = 4'611'686'018'427'387'904;
+
 static_assert(kEnvelopeBytesMax + kFrameOverheadMax <= kBatchBytesMax,
               "one envelope of the largest size fits a body part");
 static_assert(kBatchBytesTarget <= kBatchBytesMax);
+static_assert(kSendNumberMax <= UINT64_MAX / 4 + 1, "a number and a stretch of them do not wrap");
 static_assert(kPassportBytesMax + kResumeBytesMax + kSkillBytesMax + kRuleBytesMax + 256 <= 65'536,
               "an agent's record fits a block of the journal beside its name and numbers");
 

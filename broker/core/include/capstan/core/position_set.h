@@ -25,12 +25,18 @@ class PositionSet {
   /// Adds first … last; numbers that are in the set already are no error.
   void add(std::uint64_t first, std::uint64_t last);
 
+  /// The numbers between the floor and the lowest interval above it are in the set from now on.
+  /// Without such an interval nothing changes.
+  void fill_lowest_hole();
+
   [[nodiscard]] bool empty() const { return count() == 0; }
   [[nodiscard]] bool contains(std::uint64_t number) const;
   /// All of first … last.
   [[nodiscard]] bool contains_all(std::uint64_t first, std::uint64_t last) const;
   /// How many of first … last are not in the set.
   [[nodiscard]] std::uint64_t missing(std::uint64_t first, std::uint64_t last) const;
+  /// The lowest number from `number` on that is not in the set.
+  [[nodiscard]] std::uint64_t next_missing(std::uint64_t number) const;
   [[nodiscard]] std::uint64_t floor() const { return floor_; }
   [[nodiscard]] std::uint64_t highest() const {
     return pieces_.empty() ? floor_ : pieces_.back().back().last;
