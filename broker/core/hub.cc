@@ -67,7 +67,7 @@ void pass_lost_positions(Core& core) {
 std::uint64_t next_wake(const Core& core, bool more_to_deliver) {
   if (more_to_deliver) return core.now.monotonic_ns;
   std::uint64_t wake = core.now.monotonic_ns + std::uint64_t{core.config.lease_ms} * kNsPerMs / 4;
-  if (core.oldest_unsaved_ns != 0) wake = std::min(wake, core.oldest_unsaved_ns + kSettleDelayNs);
+  if (const auto settlement_ns = next_settlement_ns(core)) wake = std::min(wake, *settlement_ns);
   if (const auto expiry_ns = next_expiry_ns(core)) wake = std::min(wake, *expiry_ns);
   if (const auto retry_ns = next_retry_ns(core)) wake = std::min(wake, *retry_ns);
   if (const auto burial_ns = next_burial_ns(core)) wake = std::min(wake, *burial_ns);
@@ -130,7 +130,8 @@ struct Hub::Impl {
     push_presence(core);
     take_census(core);
     copy_sparse(core);
-    const bool more_to_deliver = deliver(core);
+    // What is delivered comes back as receipts, and those as records: the end would not come.
+    const bool more_to_deliver = !core.stopping && deliver(core);
     accept_passed_on(core);
     emit_commit(core);
     // In the middle of a block the index of that block is not final yet.

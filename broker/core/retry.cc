@@ -62,7 +62,9 @@ void take_back_unanswered(Core& core, Session& session) {
     fail_delivery(core, session, delivery, 0, "ack_wait");
     any = true;
   }
-  if (any) credit_freed(core, session);
+  if (!any) return;
+  forget_front(session);
+  credit_freed(core, session);
 }
 
 /// What has become due is ordered by position from then on.
@@ -224,6 +226,8 @@ void retry(Core& core) {
     Session* receiver = core.find_receiver(agent);
     if (receiver != nullptr) mark_ready(core, *receiver);
   }
+  // After a jump of the wall clock nobody can tell an age for a while.
+  if (expiry_is_paused(core)) return;
   if (core.config.ack_wait_ms == 0 || core.now.monotonic_ns < core.next_ack_check_ns) return;
   core.next_ack_check_ns =
       core.now.monotonic_ns + std::uint64_t{core.config.ack_wait_ms} * kNsPerMs / 4;
@@ -233,6 +237,7 @@ void retry(Core& core) {
 }
 
 void drop_old_dead_letters(Core& core) {
+  if (!old.empty()) core.audit("dead_letters_too_old", "count=" + std::to_string(old.size()));
   std::vector<DeadDroppedRecord> old;
   for (const auto& [agent, letters] : core.state.dead()) {
     for (const DeadLetter& letter : letters) {

@@ -1,4 +1,5 @@
 // Frames that open, bind, keep alive and close. PROTOCOL.md §5.
+#include "capstan/codec/limits.h"
 #include "hub_world.h"
 
 namespace capstan {
@@ -215,6 +216,19 @@ TEST(Control, APongHasTheNonceAndACursorForEveryReceiver) {
   ASSERT_EQ(pong.cursors.size(), 2U);
   EXPECT_EQ(pong.cursors[0].first, 4U);
   EXPECT_EQ(pong.cursors[1].first, 9U);
+}
+
+TEST(Control, PongsToManyPingsLeaveInBodyPartsOfTheUsualSize) {
+  World world;
+  Peer& node = world.connect("node", {"worker-*"});
+  for (SessionId session = 1; session <= 300; ++session) {
+    world.attach(node, "worker-" + std::to_string(session), receiving(session));
+  }
+  BodyWriter pings;
+  for (std::uint64_t nonce = 1; nonce <= 500; ++nonce) pings.write(Ping{nonce});
+  world.feed(node, pings.take());
+  EXPECT_EQ(node.take<Pong>().size(), 500U);
+  EXPECT_LT(world.body_bytes_max, 2 * kBatchBytesTarget);
 }
 
 TEST(Control, AByeEndsTheConnectionAndItsSessions) {

@@ -111,6 +111,23 @@ TEST(Hub, AWakeUpIsAskedForAtOnceWhenMoreCanBeDelivered) {
   EXPECT_GT(world.wake_at_ns, world.now.monotonic_ns);
 }
 
+TEST(Hub, WhileACommitIsUnderWaySettlementsThatAreDueWakeNobody) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving());
+  world.send(alice, 1, "bob", "one");
+  world.commit();
+  world.send(alice, 2, "bob", "two");  // Its commit stays under way.
+  world.ack_up_to(bob, 1);
+  world.pass_ms(60);
+  EXPECT_GT(world.wake_at_ns, world.now.monotonic_ns);
+  EXPECT_EQ(world.count_records(RecordType::kSettled), 0U);
+  world.commit();
+  EXPECT_EQ(world.count_records(RecordType::kSettled), 1U) << "they leave when it is over";
+}
+
 // ---- The journal fails ----
 
 TEST(Hub, AnUnknownOutcomeEndsTheHubAndEverybodyHearsSo) {
@@ -189,6 +206,34 @@ TEST(Hub, AStoppingHubSavesTheLastSettlements) {
   EXPECT_TRUE(world.stopped.has_value());
   EXPECT_EQ(world.pending("bob"), 0U);
   EXPECT_EQ(world.count_records(RecordType::kSettled), 1U);
+}
+
+// Goal: whoever goes on working does not keep the hub from its end.
+TEST(Hub, AStoppingHubDeliversNothingMoreAndBindsNobody) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  Peer& bob = world.connect("bob");
+  core_test::Binding little = receiving();
+  little.credit_until = 2;
+  world.attach(bob, "bob", little);
+  for (std::uint64_t n = 1; n <= 5; ++n) world.send(alice, n, "bob", std::to_string(n));
+  world.commit();
+  EXPECT_EQ(bob.take_texts(), (Texts{"1", "2"}));
+  world.tell(StopRequested{});
+  world.say(bob, Receipt{1, ReceiptKind::kAckUpTo, 1, {}, 100});
+  world.say(bob, Receipt{1, ReceiptKind::kNack, 2, {}, 100, 1, "later"});
+  world.pass_ms(60);
+  EXPECT_EQ(world.attach(alice, "alice", posting(8)).code, ErrorCode::kHubStopping);
+  for (int turn = 0; turn < 10 && !world.stopped; ++turn) {
+    world.pass_ms(60);
+    world.settle_all();
+  }
+  ASSERT_TRUE(world.stopped.has_value());
+  EXPECT_TRUE(bob.take_texts().empty());
+  world.restart();
+  EXPECT_EQ(world.pending("bob"), 4U) << "what was acknowledged is settled";
+  EXPECT_EQ(world.mailbox("bob").retries.size(), 1U);
 }
 
 TEST(Hub, AFailedCheckpointDoesNotKeepTheHubFromStopping) {

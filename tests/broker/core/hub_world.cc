@@ -375,6 +375,7 @@ void World::perform(SendBody& send) {
   const auto peer = peers_.find(send.connection);
   ASSERT_NE(peer, peers_.end());
   EXPECT_FALSE(send.body.empty());
+  body_bytes_max = std::max(body_bytes_max, send.body.size());
   FrameRow row(send.body);
   while (const auto frame = row.next()) peer->second->heard_.push_back(decode(*frame));
   EXPECT_TRUE(row.well_formed());

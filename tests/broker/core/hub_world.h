@@ -213,6 +213,7 @@ class World {
   std::set<ConnectionId> evicted;
   std::optional<Stop> stopped;
   std::uint64_t wake_at_ns = 0;
+  std::size_t body_bytes_max = 0;  ///< Of the largest body part that left.
 
   // The disk.
   std::map<Sequence, SharedBlock> disk;

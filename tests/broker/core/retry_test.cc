@@ -164,6 +164,24 @@ TEST(Retry, DeadLettersOutliveTheHubAndAreLetGoOfAfterSevenDays) {
   EXPECT_EQ(mail.world.state().find_dead(mail.world.id("bob")), nullptr);
 }
 
+TEST(Retry, AJumpOfTheWallClockMakesNoDeadLetterTooOldForAMinute) {
+  HubConfig hub = config(1);
+  hub.lease_ms = 10'000;
+  Mail mail(1, hub);
+  Peer& bob = mail.bob(1);
+  (void)bob.take<Notified>();
+  mail.nack(bob, 1, 1);
+  mail.pass_s(1);
+  mail.world.now.wall_ns += 8 * 24 * 3600 * kNsPerSecond;
+  mail.pass_s(0);
+  for (int step = 0; step < 5; ++step) mail.pass_s(11);
+  EXPECT_NE(mail.world.state().find_dead(mail.world.id("bob")), nullptr);
+  EXPECT_FALSE(mail.world.audited("dead_letters_too_old"));
+  mail.pass_s(11);
+  EXPECT_EQ(mail.world.state().find_dead(mail.world.id("bob")), nullptr) << "the clock stays there";
+  EXPECT_TRUE(mail.world.audited("dead_letters_too_old"));
+}
+
 TEST(Retry, AReceiverThatDiesCountsForTheOldestThatItHeld) {
   Mail mail(3);
   Peer& bob = mail.bob(1);
@@ -292,6 +310,20 @@ TEST(Retry, WithAckWaitASilentReceiverLosesTheDelivery) {
   EXPECT_EQ(mail.world.mailbox("bob").retries.size(), 1U);
   mail.pass_s(2);
   EXPECT_EQ(bob.take_one<Notified>().attempt, 2U);
+}
+
+TEST(Retry, WithAckWaitAReceiverOfOneAtATimeGoesOnWithTheNext) {
+  Mail mail(2, config(16, 2000));
+  Peer& bob = mail.world.connect("bob");
+  Binding one_at_a_time = receiving();
+  one_at_a_time.credit_bytes = 0;
+  mail.world.attach(bob, "bob", one_at_a_time);
+  mail.world.settle_all();
+  EXPECT_EQ(bob.take_texts(), Texts{"1"});
+  mail.pass_s(1);
+  EXPECT_TRUE(bob.silent());
+  mail.pass_s(2);
+  EXPECT_EQ(bob.take_texts(), Texts{"2"}) << "1 is taken back, without a word from the receiver";
 }
 
 TEST(Retry, AReceiptForADeliveryThatIsOverSaysNothing) {
