@@ -111,6 +111,7 @@ HubConfig hub_config(const Config& config) {
   hub.max_deliver = static_cast<std::uint32_t>(config.delivery.max_deliver);
   hub.ack_wait_ms = static_cast<std::uint32_t>(config.delivery.ack_wait_ms);
   hub.durability = *durability_of_text(config.delivery.durability);
+  hub.agents_per_key_max = config.security.agents_per_key_max;
   hub.window_envelopes = config.send.window_envelopes;
   hub.window_bytes = config.send.window_bytes;
   hub.commit_budget_bytes = config.send.commit_budget_bytes;
@@ -184,6 +185,7 @@ int serve(const Layout& layout, const std::filesystem::path& config_file, const 
 
   JournalOptions journal_options;
   journal_options.directory = config.journal_directory();
+  journal_options.reserve_bytes = config.journal.disk_reserve_bytes;
   auto store = JournalStore::open(journal_options);
   if (!store) return fail(store.error());
   auto recovered = recover_state(**store);

@@ -60,23 +60,23 @@ bool Router::receive(std::vector<Event>& events, std::size_t bytes_max) {
     zmq::message_t routing_id;
     if (zmq_msg_recv(routing_id.handle(), socket_.handle(), ZMQ_DONTWAIT) < 0) return false;
     zmq::message_t body;
-    bool has_body = false;
+    std::uint64_t parts = 0;
     bool more = routing_id.more();
     while (more) {
       zmq::message_t part;
       if (zmq_msg_recv(part.handle(), socket_.handle(), 0) < 0) return false;
       more = part.more();
-      // One body part is the protocol; what stands behind it is dropped.
-      if (!has_body) body = std::move(part);
-      has_body = true;
+      // One body part is the protocol; what stands behind it is dropped, and the peer is told.
+      if (++parts == 1) body = std::move(part);
     }
-    if (!has_body) continue;
+    if (parts == 0) continue;
     const auto connection = connection_of(text_of(routing_id), user_id_of(body), events);
     if (!connection) continue;
     bytes += body.size();
     bodies_.push_back(std::move(body));
     const zmq::message_t& kept = bodies_.back();
-    events.push_back(FramesArrived{*connection, {kept.data<std::uint8_t>(), kept.size()}});
+    events.push_back(
+        FramesArrived{*connection, {kept.data<std::uint8_t>(), kept.size()}, parts - 1});
   }
   return true;
 }

@@ -99,6 +99,15 @@ std::optional<std::uint8_t> peek_type(Bytes frame) {
   return static_cast<std::uint8_t>(type);
 }
 
+std::optional<std::uint64_t> peek_request_id(Bytes frame) {
+  Cursor in(frame);
+  if (msgpack_cursor::read_array(in) < 2) return std::nullopt;
+  const std::uint64_t type = msgpack_cursor::read_uint(in);
+  const std::uint64_t request_id = msgpack_cursor::read_uint(in);
+  if (!in.ok() || type != static_cast<std::uint64_t>(FrameType::kRequest)) return std::nullopt;
+  return request_id;
+}
+
 template <typename WriteFields>
 void BodyWriter::frame(FrameType type, std::uint32_t field_count, WriteFields write_fields) {
   reserve();

@@ -24,6 +24,7 @@ struct Config {
   struct Security {
     bool curve = true;
     bool insecure = false;
+    std::uint64_t agents_per_key_max = 0;
     bool operator==(const Security&) const = default;
   } security;
 

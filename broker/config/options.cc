@@ -27,6 +27,10 @@ constexpr Option kOptions[] = {
      FlagOption{false, CAPSTAN_FIELD(security.insecure)},
      "Allow curve = false on an endpoint that other machines reach: anybody there can read and "
      "send everything."},
+    {"security", "agents_per_key_max", "agents", Reload::kAtRestart,
+     NumberOption{10'000, 1, 1'000'000, CAPSTAN_FIELD(security.agents_per_key_max)},
+     "A key with a glob makes an agent of each name that it uses first; one that has so many makes "
+     "no more. Whom an operator names is added anyway."},
 
     {"journal", "directory", "", Reload::kAtRestart,
      TextOption{"data", CAPSTAN_FIELD(journal.directory)},

@@ -1,4 +1,4 @@
-// One body part on its way through the stages. Each stage returns the same batch under a stronger
+// A stretch of frames on its way through the stages. Each stage returns the same batch under a stronger
 // type, and only the stage before can make a stage's input: no stage can be skipped.
 #pragma once
 
@@ -22,10 +22,13 @@ struct BatchItem {
   ErrorCode error = ErrorCode::kOk;
 };
 
+/// A stretch of a body part: of the smallest frames two million make one, and an item is a hundred
+/// times as large as such a frame.
+inline constexpr std::size_t kFramesPerBatchMax = 1024;
+
 struct Batch {
   Connection* connection = nullptr;
-  std::vector<BatchItem> items;
-  bool well_formed = true;  ///< The row ended with a whole frame.
+  std::vector<BatchItem> items;  ///< Empty: the row is at its end.
 };
 
 /// Frames are split and the fast path's fields are read.
@@ -34,7 +37,7 @@ class Ingested {
   [[nodiscard]] Batch& batch() const { return *batch_; }
 
  private:
-  friend Ingested ingest(Connection&, Bytes, Batch&);
+  friend Ingested ingest(Connection&, FrameRow&, Batch&);
   explicit Ingested(Batch& batch) : batch_(&batch) {}
   Batch* batch_;
 };
@@ -102,7 +105,8 @@ class Admitted {
   Session* receiver_;
 };
 
-[[nodiscard]] Ingested ingest(Connection& connection, Bytes body, Batch& scratch);
+/// The next frames of the row, up to kFramesPerBatchMax.
+[[nodiscard]] Ingested ingest(Connection& connection, FrameRow& row, Batch& scratch);
 [[nodiscard]] Validated validate(Ingested ingested);
 /// The stretch of sends that begins at item `begin`.
 [[nodiscard]] Authorized authorize(Core& core, Validated validated, std::size_t begin);

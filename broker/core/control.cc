@@ -131,6 +131,11 @@ void handle(Core& core, Connection& connection, const Hello& hello) {
                        ", the client " + std::to_string(hello.version_major)});
     return;
   }
+  if (connection.welcomed && !core.has_share(connection)) {
+    refuse_frame(core, connection, static_cast<std::uint8_t>(FrameType::kHello),
+                 ErrorCode::kUnavailable, "one hello a turn is enough");
+    return;
+  }
   connection.welcomed = true;
   Welcome welcome;
   welcome.version_major = kWireVersionMajor;
@@ -142,19 +147,19 @@ void handle(Core& core, Connection& connection, const Hello& hello) {
   welcome.heartbeat_ms = core.config.heartbeat_ms;
   welcome.lease_ms = core.config.lease_ms;
   welcome.operations = operation_names();
-  core.output(connection).write(welcome);
+  core.answer_now(connection, welcome);
 }
 
 void handle(Core& core, Connection& connection, const Attach& attach) {
+  if (const Status possible = check_attach(core, connection, attach); !possible) {
+    respond(core, connection, attach.request_id, possible.error());
+    return;
+  }
   const auto agent = authorize_name(core, connection, attach.agent);
   if (!agent) {
     ++core.counters.refused_identity;
     core.audit("access_denied", "key=" + connection.identity.name + " name=" + attach.agent);
     respond(core, connection, attach.request_id, agent.error());
-  if (const Status possible = check_attach(core, connection, attach); !possible) {
-    respond(core, connection, attach.request_id, possible.error());
-    return;
-  }
     return;
   }
   const auto same = connection.sessions.find(attach.session);
@@ -191,10 +196,11 @@ void handle(Core& core, Connection& connection, const Ping& ping) {
   // A pong proves that the core lives: it alone never waits for the disk.
   Pong pong{ping.nonce, {}};
   for (const auto& [id, session] : connection.sessions) {
+    // Who pings as fast as it can has heard the cursors.
+    if (!core.has_share(connection)) break;
     if (session->inbox != nullptr) pong.cursors.emplace_back(id, session->inbox->durable_floor);
   }
-  std::sort(pong.cursors.begin(), pong.cursors.end());
-  core.output(connection).write(pong);
+  core.answer_now(connection, pong);
 }
 
 void handle(Core& core, Connection& connection, const Request& request) {
@@ -208,7 +214,7 @@ void answer_topic(Core& core, Connection& connection, const Wish& wish,
   if (wish.topic != kPresenceTopic) {
     respond(core, connection, wish.request_id,
             {ErrorCode::kInvalidArgument,
-             "no topic '" + wish.topic + "'; there is " + std::string(kPresenceTopic)});
+             "no topic '" + printable(wish.topic) + "'; there is " + std::string(kPresenceTopic)});
     return;
   }
   act(core, connection, wish);
@@ -243,8 +249,27 @@ void handle(Core&, Connection&, const HubFrame&) {}
 void refuse_frame(Core& core, Connection& connection, std::uint8_t type, ErrorCode code,
                   std::string message) {
   ++core.counters.refused_frames;
+  if (!core.has_share(connection)) return;
   core.reply(connection, ErrorFrame{0, static_cast<FrameType>(type), 0, code, std::move(message)});
 }
+
+namespace {
+
+/// Nothing of it is parsed. Who asked gets an answer that it can tell from others.
+void refuse_too_large(Core& core, Connection& connection, std::uint8_t type, Bytes frame) {
+  const std::string message = "a control frame has at most " +
+                              std::to_string(kControlFrameBytesMax) + " octets, not " +
+                              std::to_string(frame.size());
+  const auto request_id = peek_request_id(frame);
+  if (!request_id) {
+    refuse_frame(core, connection, type, ErrorCode::kTooLarge, message);
+    return;
+  }
+  ++core.counters.refused_frames;
+  respond(core, connection, *request_id, {ErrorCode::kTooLarge, message});
+}
+
+}  // namespace
 
 void handle_control(Core& core, Connection& connection, std::uint8_t type, Bytes frame) {
   const Legal legal = type < kLegal.size() ? kLegal[type] : Legal::kNever;
@@ -257,6 +282,10 @@ void handle_control(Core& core, Connection& connection, std::uint8_t type, Bytes
   if (legal == Legal::kAfterHello && !connection.welcomed) {
     refuse_frame(core, connection, type, ErrorCode::kNotConnected,
                  "say hello first: the hub does not know this connection");
+    return;
+  }
+  if (frame.size() > kControlFrameBytesMax) {
+    refuse_too_large(core, connection, type, frame);
     return;
   }
   const auto control = decode_control(frame);

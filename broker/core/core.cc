@@ -113,8 +113,28 @@ BodyWriter& Core::reply_writer(Connection& connection) {
   return replies.back().second;
 }
 
-void Core::audit(std::string event, std::string detail) {
-  effects->push_back(Audit{std::move(event), std::move(detail)});
+void Core::charge(Connection& connection, std::uint64_t bytes) const {
+  if (connection.share_turn != turn) connection.share_used = 0;
+  connection.share_turn = turn;
+  connection.share_used += bytes;
+}
+
+void Core::audit(std::string event, std::string_view detail) {
+  effects->push_back(Audit{std::move(event), printable(detail, kAuditBytesMax)});
+}
+
+std::string printable(std::string_view text, std::size_t bytes_max) {
+  std::string shown(text.substr(0, bytes_max));
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return (c >= 0 && c < ' ') || c == 127; }, '?');
+  if (text.size() > bytes_max) shown += "...";
+  return shown;
+}
+
+std::string quoted(std::string_view text) {
+  std::string shown = printable(text);
+  std::replace(shown.begin(), shown.end(), '"', '?');
+  return '"' + shown + '"';
 }
 
 SendWindow send_window(const HubConfig& config, std::size_t connections) {

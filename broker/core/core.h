@@ -27,6 +27,17 @@ inline constexpr std::size_t kBlocksPerReadMax = 4;
 /// A settlement waits this long for a commit to ride in.
 inline constexpr std::uint64_t kSettleDelayNs = 50 * kNsPerMs;
 
+/// One connection's share of a turn: octets that the hub may answer, write or look through for it.
+/// Whatever stands in a message, it fills no memory and keeps nobody else waiting for long. What is
+/// asked beyond it is `unavailable`. PROTOCOL.md §6.19.
+inline constexpr std::uint64_t kTurnShareBytes = std::uint64_t{8} << 20;
+
+/// Of what somebody has sent, so much is repeated to people at most.
+inline constexpr std::size_t kPrintableBytesMax = 256;
+
+/// A line of the audit.
+inline constexpr std::size_t kAuditBytesMax = 1024;
+
 struct Core;
 struct Connection;
 struct Inbox;
@@ -63,6 +74,8 @@ class OpenNumbers {
   void open(std::uint64_t number, const ChannelId& channel);
   void close(std::uint64_t number);
   [[nodiscard]] std::size_t size() const { return channel_of_.size(); }
+  [[nodiscard]] bool contains(std::uint64_t number) const { return channel_of_.contains(number); }
+  /// A lower number to the same channel is open: `number` has to wait for it.
   [[nodiscard]] bool blocks(std::uint64_t number, const ChannelId& channel) const;
 
  private:
@@ -75,8 +88,6 @@ class OpenNumbers {
 struct LaneCursor {
   Position next{1};   ///< First position not yet looked at.
   SharedBlock block;  ///< Where the scan stands, so that it goes on and not over.
-  [[nodiscard]] bool contains(std::uint64_t number) const { return channel_of_.contains(number); }
-  /// A lower number to the same channel is open: `number` has to wait for it.
   std::size_t offset = 0;
   Sequence sequence;
 };
@@ -128,7 +139,9 @@ struct Connection {
   std::uint64_t unacknowledged_bytes = 0;
   bool was_full = false;  ///< Sessions may wait for others to acknowledge.
   BodyWriter out;
-  bool has_output = false;  ///< Stands in Core::with_output.
+  bool has_output = false;       ///< Stands in Core::with_output.
+  std::uint64_t share_turn = 0;  ///< The turn that `share_used` is of.
+  std::uint64_t share_used = 0;  ///< Of kTurnShareBytes.
   /// Presence changes up to this version were told; empty: it has not subscribed.
   std::optional<std::uint64_t> presence_told;
   std::map<SessionId, std::unique_ptr<Session>> sessions;  ///< Ordered: clients choose the ids.
@@ -310,6 +323,7 @@ struct Core {
   State state;
   Random random;
   Time now;
+  std::uint64_t turn = 0;
   Effects* effects = nullptr;
 
   std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections;
@@ -429,17 +443,45 @@ struct Core {
   /// Queues a frame computed from the state: it leaves when that state is durable.
   template <typename Frame>
   void reply(Connection& connection, const Frame& frame) {
-    reply_writer(connection).write(frame);
+    write_charged(connection, reply_writer(connection), frame);
   }
+
+  /// Queues an answer that waits for nothing: it leaves at the end of the turn.
+  template <typename Frame>
+  void answer_now(Connection& connection, const Frame& frame) {
+    write_charged(connection, output(connection), frame);
+    flush_if_large(connection);
+  }
+
+  /// Whether the connection has something left of its share of this turn.
+  [[nodiscard]] bool has_share(const Connection& connection) const {
+    return connection.share_turn != turn || connection.share_used < kTurnShareBytes;
+  }
+  /// What replies take of it is counted by itself.
+  void charge(Connection& connection, std::uint64_t bytes) const;
 
   /// What must be done when everything folded so far is durable.
   [[nodiscard]] CommitConsequences& consequences();
 
-  void audit(std::string event, std::string detail);
+  /// Control characters in `detail`, and what is beyond kAuditBytesMax, are not passed on.
+  void audit(std::string event, std::string_view detail);
 
  private:
   BodyWriter& reply_writer(Connection& connection);
+
+  template <typename Frame>
+  void write_charged(Connection& connection, BodyWriter& writer, const Frame& frame) const {
+    const std::size_t before = writer.size();
+    writer.write(frame);
+    charge(connection, writer.size() - before);
+  }
 };
+
+/// What a peer has written, for people: in one line, and no longer than `bytes_max`.
+[[nodiscard]] std::string printable(std::string_view text,
+                                    std::size_t bytes_max = kPrintableBytesMax);
+/// The same between quotation marks, with none inside: a value that is no end of itself.
+[[nodiscard]] std::string quoted(std::string_view text);
 
 /// The window that a session is granted while `connections` share the commit budget.
 [[nodiscard]] SendWindow send_window(const HubConfig& config, std::size_t connections);

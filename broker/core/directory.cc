@@ -13,6 +13,10 @@ constexpr std::size_t kAgentsPerPage = 1000;
 /// nobody else, and its answer fits a body part.
 constexpr std::size_t kProfileBytesPerPage = 1024 * 1024;
 
+/// What an agent that a page looks at takes of the share of the turn, wanted or not, beside the glob
+/// that its name is compared with.
+constexpr std::uint64_t kLookCost = 64;
+
 /// What `list_agents` leaves out.
 struct Wanted {
   std::string name;  ///< A glob; empty: all.
@@ -72,8 +76,8 @@ Result<const AgentRecord*> asked_for(const Core& core, const ParamMap& params) {
   const AgentRecord* agent =
       name ? core.state.find_agent(*name) : core.state.find_agent(AgentId::from_bytes(id->data()));
   if (agent != nullptr) return agent;
-  return {ErrorCode::kNotFound,
-          name ? "no agent is named '" + *name + "'" : "no agent has the id " + to_hex(*id)};
+  return {ErrorCode::kNotFound, name ? "no agent is named '" + printable(*name) + "'"
+                                     : "no agent has the id " + to_hex(*id)};
 }
 
 }  // namespace
@@ -99,8 +103,8 @@ Answer list_agents(Core& core, Connection& connection, const Request&, const Par
   auto next = by_name.upper_bound(after);
   const bool tells_passports = params.flag("passport").value_or(false);
   std::size_t profile_bytes = 0;
-  for (std::size_t seen = 0;
-       next != by_name.end() && seen < kAgentsPerPage && profile_bytes < kProfileBytesPerPage;
+  std::size_t seen = 0;
+  for (; next != by_name.end() && seen < kAgentsPerPage && profile_bytes < kProfileBytesPerPage;
        ++next, ++seen) {
     const AgentRecord& agent = *core.state.find_agent(next->second);
     after = agent.name;
@@ -113,6 +117,7 @@ Answer list_agents(Core& core, Connection& connection, const Request&, const Par
     }
     if (is_admin(connection)) add_mail(agents.back(), core, agent.id);
   }
+  core.charge(connection, profile_bytes + (kLookCost + wanted.name.size()) * seen);
   return ParamMap()
       .set("agents", std::move(agents))
       .set("after", std::move(after))

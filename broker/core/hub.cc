@@ -75,8 +75,7 @@ std::uint64_t next_wake(const Core& core, bool more_to_deliver) {
   if (const auto census_ns = next_census_ns(core)) wake = std::min(wake, *census_ns);
   if (const auto copy_ns = next_copy_ns(core)) wake = std::min(wake, *copy_ns);
   if (!core.failed_reads.empty()) wake = std::min(wake, core.retry_reads_ns);
-  if (core.state.dirty() && core.builder.empty() && !core.checkpoint_in_flight &&
-      !core.checkpoints_failed) {
+  if (core.state.dirty() && core.builder.empty() && !core.checkpoint_in_flight) {
     wake = std::min(wake, core.last_checkpoint_ns + core.config.checkpoint_interval_ms * kNsPerMs);
   }
   return wake;
@@ -94,7 +93,7 @@ struct Hub::Impl {
     Connection* connection = core.find_connection(frames.connection);
     if (connection == nullptr) return;
     connection->last_heard_ns = core.now.monotonic_ns;
-    run_pipeline(core, *connection, frames.body, scratch);
+    run_pipeline(core, *connection, frames, scratch);
   }
   void take(const Written& written) { take_written(core, written.number); }
   void take(const Committed& committed) { accept(core, committed.number); }
@@ -165,6 +164,9 @@ Hub::Hub(const HubConfig& config, State state, const HubStart& start, const Time
   }
   for (const Sequence& first : start.cold_originals) effects.push_back(DropSegment{first, true});
   add_record(core, StartRecord{start.boot, time.wall_ns});
+  for (const Sequence& first : start.unlisted) {
+    add_record(core, SegmentRecord{first, SegmentState::kSealed});
+  }
   for (const Sequence& base : start.chain_breaks) {
     core.audit("chain_break", "block=" + std::to_string(base.value));
   }
@@ -182,6 +184,7 @@ void Hub::handle(const Time& time, std::span<const Event> events, Effects& effec
   Core& core = impl_->core;
   if (core.stopped) return;
   core.now = time;
+  ++core.turn;
   core.effects = &effects;
   watch_wall_clock(core);
   // Ids never step back, whatever the wall clock does.

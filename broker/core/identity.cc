@@ -10,7 +10,7 @@ namespace {
 
 /// One answer for an unknown name, a removed agent and somebody else's: it tells nothing apart.
 Error denied(const std::string& name) {
-  return {ErrorCode::kAccessDenied, "this key may not use the name '" + name + "'"};
+  return {ErrorCode::kAccessDenied, "this key may not use the name '" + printable(name) + "'"};
 }
 
 /// The clock first, so that ids grow; then chance, so that nobody chooses an agent's hash bucket.
@@ -40,7 +40,14 @@ bool may_use_name(const Connection& connection, const std::string& name) {
 
 Result<AgentId> authorize_name(Core& core, const Connection& connection, const std::string& name) {
   if (!may_use_name(connection, name)) return denied(name);
-  if (connection.any_key && core.state.find_agent(name) == nullptr) return denied(name);
+  const bool is_new = core.state.find_agent(name) == nullptr;
+  if (is_new && connection.any_key) return denied(name);
+  if (is_new && core.state.agents_of(connection.identity.key) >= core.config.agents_per_key_max) {
+    return {ErrorCode::kUnavailable,
+            "the key '" + connection.identity.name + "' has as many agents as it may make (" +
+                std::to_string(core.config.agents_per_key_max) +
+                "): an operator removes some, or raises [security] agents_per_key_max"};
+  }
   return create_agent(core, name, connection.identity);
 }
 

@@ -10,6 +10,8 @@ namespace capstan::operations {
 namespace {
 
 constexpr std::size_t kRetriesShownMax = 100;
+/// What each failed delivery takes of the share of the turn, shown or not: all are put in order.
+constexpr std::uint64_t kRetryCost = 64;
 
 /// An agent's own inbox is its own business, too.
 bool may_look(const Core& core, const Connection& connection, const std::string& name) {
@@ -56,13 +58,15 @@ Answer inbox(Core& core, Connection& connection, const Request& request, const P
   const auto name = params.text("name");
   if (name && !may_look(core, connection, *name)) {
     return deny_operation(core, connection, request.operation,
-                          "this key may not use the name '" + *name + "'");
+                          "this key may not use the name '" + printable(*name) + "'");
   }
   const auto agent = named_agent(core, params);
   if (!agent) return agent.error();
   const Inbox& box = core.inbox_of(*agent);
   const Mailbox& mailbox = *box.mailbox;
   const auto* dead = core.state.find_dead(*agent);
+  const std::size_t in_flight = box.receiver == nullptr ? 0 : box.receiver->in_flight.size();
+  core.charge(connection, sizeof(InFlight) * in_flight + kRetryCost * mailbox.retries.size());
   return ParamMap()
       .set("name", *name)
       .set("agent_id", id_bytes(*agent))

@@ -1,4 +1,4 @@
-// Stage 1: a body part becomes items. Stateless, so that it can move to transport threads.
+// Stage 1: frames of a body part become items. Stateless, so that it can move to transport threads.
 #include "batch.h"
 
 namespace capstan {
@@ -23,11 +23,12 @@ void read_fast_fields(BatchItem& item) {
 
 }  // namespace
 
-Ingested ingest(Connection& connection, Bytes body, Batch& scratch) {
+Ingested ingest(Connection& connection, FrameRow& row, Batch& scratch) {
   scratch.connection = &connection;
   scratch.items.clear();
-  FrameRow row(body);
-  while (const auto frame = row.next()) {
+  while (scratch.items.size() < kFramesPerBatchMax) {
+    const auto frame = row.next();
+    if (!frame) break;
     BatchItem& item = scratch.items.emplace_back();
     item.frame = *frame;
     if (const auto type = peek_type(*frame)) {
@@ -37,7 +38,6 @@ Ingested ingest(Connection& connection, Bytes body, Batch& scratch) {
       item.error = ErrorCode::kMalformedFrame;
     }
   }
-  scratch.well_formed = row.well_formed();
   return Ingested(scratch);
 }
 

@@ -10,6 +10,12 @@ namespace capstan {
 
 namespace {
 
+/// What a request takes of its connection's share of the turn beside its answer: at most 16,384
+/// requests have an answer in one turn.
+constexpr std::uint64_t kRequestCost = 512;
+/// Operators' operations may walk over all agents.
+constexpr std::uint64_t kOperatorRequestCost = 16 * 1024;
+
 struct OperationEntry {
   std::string_view name;
   AgentRole role;  ///< kAdmin: for operators only.
@@ -39,13 +45,15 @@ Answer run_operation(Core& core, Connection& connection, const Request& request)
       kOperations.begin(), kOperations.end(),
       [&](const OperationEntry& candidate) { return candidate.name == request.operation; });
   if (entry == kOperations.end()) {
-    return Error{ErrorCode::kUnknownOperation, "no operation '" + request.operation + "'"};
+    return Error{ErrorCode::kUnknownOperation,
+                 "no operation '" + printable(request.operation) + "'"};
   }
   if (entry->role == AgentRole::kAdmin && !is_admin(connection)) {
     return deny_operation(
         core, connection, request.operation,
         "operation '" + request.operation + "' is for operators (keys/operator.key)");
   }
+  if (entry->role == AgentRole::kAdmin) core.charge(connection, kOperatorRequestCost);
   const auto params = decode_params(request.params);
   if (!params) return params.error();
   return entry->run(core, connection, request, *params);
@@ -68,7 +76,9 @@ Result<AgentId> named_agent(const Core& core, const ParamMap& params) {
   const auto name = params.text("name");
   if (!name) return {ErrorCode::kInvalidArgument, "the text 'name' names an agent"};
   const AgentRecord* agent = core.state.find_agent(*name);
-  if (agent == nullptr) return {ErrorCode::kNotFound, "no agent is named '" + *name + "'"};
+  if (agent == nullptr) {
+    return {ErrorCode::kNotFound, "no agent is named '" + printable(*name) + "'"};
+  }
   return agent->id;
 }
 
@@ -98,6 +108,12 @@ void answer_request(Core& core, Connection& connection, std::uint64_t request_id
 }
 
 void handle_request(Core& core, Connection& connection, const Request& request) {
+  if (!core.has_share(connection)) {
+    answer_request(core, connection, request.request_id,
+                   Error{ErrorCode::kUnavailable, "too much at once; ask again"});
+    return;
+  }
+  core.charge(connection, kRequestCost);
   const Answer answer = run_operation(core, connection, request);
   if (answer) answer_request(core, connection, request.request_id, *answer);
 }

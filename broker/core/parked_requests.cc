@@ -39,7 +39,13 @@ Result<ParamMap> resume(Core& core, const ParkedRequest& parked, const ReadDone&
 Answer with_record(Core& core, ParkedRequest parked, Sequence block) {
   if (parked.record > core.committed) return not_on_disk(parked.record);
   if (core.state.is_lost(parked.record)) return lost_with_disk(parked.record);
-  if (const SharedBlock resident = core.cache.find(block)) return resume(core, parked, *resident);
+  if (const SharedBlock resident = core.cache.find(block)) {
+    // A search for one record passes over those before it.
+    if (Connection* connection = core.find_connection(parked.connection)) {
+      core.charge(*connection, resident->records.size());
+    }
+    return resume(core, parked, *resident);
+  }
   if (core.parked.size() >= kParkedRequestsMax) {
     return Error{ErrorCode::kUnavailable, "too many requests wait for the disk; ask again"};
   }

@@ -1,4 +1,4 @@
-// The way of one body part through the hub. Nothing else calls the stages.
+// The way of one body part through the hub, in batches. Nothing else calls the stages.
 #include "batch.h"
 #include "stages.h"
 
@@ -21,12 +21,10 @@ std::size_t take_sends(Core& core, const Validated& validated, std::size_t begin
   return authorized.end();
 }
 
-}  // namespace
-
-void run_pipeline(Core& core, Connection& connection, Bytes body, Batch& scratch) {
+/// False: a bye has ended the connection; what follows it in the row has no owner.
+bool take_batch(Core& core, Connection& connection, const Validated& validated) {
   const ConnectionId id = connection.id;
-  const Validated validated = validate(ingest(connection, body, scratch));
-  std::vector<BatchItem>& items = validated.batch().items;
+  const std::vector<BatchItem>& items = validated.batch().items;
   for (std::size_t i = 0; i < items.size();) {
     const BatchItem& item = items[i];
     if (item.type == kSendType && connection.welcomed) {
@@ -39,12 +37,27 @@ void run_pipeline(Core& core, Connection& connection, Bytes body, Batch& scratch
       acknowledge(core, connection, item.receipt);
     } else {
       handle_control(core, connection, item.type, item.frame);
-      // A bye ends the connection; what follows it in the row has no owner.
-      if (core.find_connection(id) == nullptr) return;
+      if (core.find_connection(id) == nullptr) return false;
     }
     ++i;
   }
-  if (!validated.batch().well_formed) {
+  return true;
+}
+
+}  // namespace
+
+void run_pipeline(Core& core, Connection& connection, const FramesArrived& arrived,
+                  Batch& scratch) {
+  if (arrived.parts_dropped != 0) {
+    refuse_frame(
+        core, connection, 0, ErrorCode::kMalformedFrame,
+        "one body part a message: " + std::to_string(arrived.parts_dropped) + " more were dropped");
+  }
+  FrameRow row(arrived.body);
+  do {
+    if (!take_batch(core, connection, validate(ingest(connection, row, scratch)))) return;
+  } while (!scratch.items.empty());
+  if (!row.well_formed()) {
     refuse_frame(core, connection, 0, ErrorCode::kMalformedFrame,
                  "the body part ends with bytes that are no msgpack bin; whole frames before them "
                  "were taken");

@@ -62,20 +62,28 @@ std::optional<Error> obstacle(const Core& core, const AgentRecord& before,
                  "what the hub's agents say about themselves takes all of "
                  "its room (256 MiB)"};
   }
+  if (core.builder.bytes_behind_snapshot() >= core.config.commit_budget_bytes) {
+    return Error{ErrorCode::kUnavailable, "too much waits for the hub's disk; ask again"};
+  }
   return std::nullopt;
 }
 
+ParamMap describe(const AgentRecord& agent) {
+  return ParamMap()
+      .set("agent_id", id_bytes(agent.id))
+      .set("name", agent.name)
+      .set("version", std::uint64_t{agent.version})
+      .set("created_at_ns", agent.created_at_ns)
+      .set("updated_at_ns", agent.updated_at_ns);
+}
+
 /// The agent as it is from now on, in a record of its own.
-Answer change(Core& core, AgentRecord changed) {
+Answer change(Core& core, Connection& connection, AgentRecord changed) {
   ++changed.version;
   changed.updated_at_ns = core.now.wall_ns;
+  core.charge(connection, changed.profile.bytes());
   add_record(core, changed);
-  return ParamMap()
-      .set("agent_id", id_bytes(changed.id))
-      .set("name", changed.name)
-      .set("version", std::uint64_t{changed.version})
-      .set("created_at_ns", changed.created_at_ns)
-      .set("updated_at_ns", changed.updated_at_ns);
+  return describe(changed);
 }
 
 Result<AgentId> own_agent(Core& core, const Connection& connection, const std::string& operation,
@@ -89,7 +97,7 @@ Result<AgentId> own_agent(Core& core, const Connection& connection, const std::s
 
 /// Replaces a part of what a registered agent says about itself.
 template <typename Replace>
-Answer replace_part(Core& core, const Connection& connection, const Request& request,
+Answer replace_part(Core& core, Connection& connection, const Request& request,
                     const ParamMap& params, Replace replace) {
   const auto agent = own_agent(core, connection, request.operation, params);
   if (!agent) return agent.error();
@@ -100,8 +108,10 @@ Answer replace_part(Core& core, const Connection& connection, const Request& req
   }
   AgentRecord after = before;
   if (const Status replaced = replace(after.profile); !replaced) return replaced.error();
+  // It says so already: a record would cost as much as any, and tell nothing.
+  if (after.profile == before.profile) return describe(before);
   if (const auto refused = obstacle(core, before, after.profile)) return *refused;
-  return change(core, std::move(after));
+  return change(core, connection, std::move(after));
 }
 
 /// Moves a value that was read to where it belongs.
@@ -135,7 +145,7 @@ Answer register_agent(Core& core, Connection& connection, const Request&, const 
   AgentRecord registered = *core.state.find_agent(*agent);
   registered.profile = *std::move(profile);
   if (registered.registered_at_ns == 0) registered.registered_at_ns = core.now.wall_ns;
-  return change(core, std::move(registered));
+  return change(core, connection, std::move(registered));
 }
 
 Answer unregister_agent(Core& core, Connection& connection, const Request& request,
@@ -152,7 +162,7 @@ Answer unregister_agent(Core& core, Connection& connection, const Request& reque
   }
   left.registered_at_ns = 0;
   left.profile = {};
-  return change(core, std::move(left));
+  return change(core, connection, std::move(left));
 }
 
 Answer set_resume(Core& core, Connection& connection, const Request& request,

@@ -78,14 +78,6 @@ void move_due(Core& core, Inbox& inbox) {
   }
 }
 
-/// For people, and for a log of one line an event.
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c == '"' || (c >= 0 && c < ' ') || c == 127; },
-      '?');
-  return text;
-}
-
 }  // namespace
 
 std::uint64_t give_back_at(const Core& core) {
@@ -187,9 +179,8 @@ void bury(Core& core, Inbox& inbox, Position position, const Retry& retry, Bytes
   settled.intervals = {{position, position}};
   add_record(core, settled);
   core.building.settled_floors.emplace_back(&inbox, Position{inbox.mailbox->settled.floor()});
-  core.audit("dead_letter", "agent=" + inbox.agent.hex() +
-                                " envelope=" + stamped_id(envelope).hex() + " reason=\"" +
-                                printable(reason) + "\"");
+  core.audit("dead_letter", "agent=" + inbox.agent.hex() + " envelope=" +
+                                stamped_id(envelope).hex() + " reason=" + quoted(reason));
   notify_sender(core, stamped_sender(envelope), dead.channel, "capstan.delivery.dead",
                 {stamped_id(envelope)}, reason);
 }
@@ -226,8 +217,6 @@ void retry(Core& core) {
     Session* receiver = core.find_receiver(agent);
     if (receiver != nullptr) mark_ready(core, *receiver);
   }
-  // After a jump of the wall clock nobody can tell an age for a while.
-  if (expiry_is_paused(core)) return;
   if (core.config.ack_wait_ms == 0 || core.now.monotonic_ns < core.next_ack_check_ns) return;
   core.next_ack_check_ns =
       core.now.monotonic_ns + std::uint64_t{core.config.ack_wait_ms} * kNsPerMs / 4;
@@ -237,7 +226,8 @@ void retry(Core& core) {
 }
 
 void drop_old_dead_letters(Core& core) {
-  if (!old.empty()) core.audit("dead_letters_too_old", "count=" + std::to_string(old.size()));
+  // After a jump of the wall clock nobody can tell an age for a while.
+  if (expiry_is_paused(core)) return;
   std::vector<DeadDroppedRecord> old;
   for (const auto& [agent, letters] : core.state.dead()) {
     for (const DeadLetter& letter : letters) {
@@ -247,6 +237,7 @@ void drop_old_dead_letters(Core& core) {
     }
   }
   for (const DeadDroppedRecord& record : old) add_record(core, record);
+  if (!old.empty()) core.audit("dead_letters_too_old", "count=" + std::to_string(old.size()));
 }
 
 }  // namespace capstan

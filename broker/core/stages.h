@@ -9,7 +9,7 @@ namespace capstan {
 // pipeline.cc
 /// Takes one body part through the stages and the handlers of control frames.
 /// `scratch` is reused from one body part to the next.
-void run_pipeline(Core& core, Connection& connection, Bytes body, Batch& scratch);
+void run_pipeline(Core& core, Connection& connection, const FramesArrived& arrived, Batch& scratch);
 
 // acknowledge.cc
 void acknowledge(Core& core, Connection& connection, const Receipt& receipt);
@@ -172,7 +172,8 @@ void end_session(Core& core, Session& session);
 void expire_leases(Core& core);
 
 // control.cc
-/// Answers a frame that is no send with a typed error; the connection lives on.
+/// Answers a frame that is no send with a typed error; the connection lives on. Beyond its share of
+/// the turn it is counted, and not answered.
 void refuse_frame(Core& core, Connection& connection, std::uint8_t type, ErrorCode code,
                   std::string message);
 /// Handles a frame of any type but send and receipt.
@@ -192,7 +193,8 @@ void take_admission(Core& core, const KeyAdmitted& admitted);
 // identity.cc
 [[nodiscard]] bool may_use_name(const Connection& connection, const std::string& name);
 /// The agent of this name, made when nobody has it and the connection's key covers it. An unknown
-/// name and a foreign one are answered alike. Errors: kAccessDenied, kInvalidArgument.
+/// name and a foreign one are answered alike. Errors: kAccessDenied, kInvalidArgument; kUnavailable:
+/// the key has as many agents as it may make.
 [[nodiscard]] Result<AgentId> authorize_name(Core& core, const Connection& connection,
                                              const std::string& name);
 /// The same of an agent that exists. Errors: kAccessDenied.

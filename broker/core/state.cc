@@ -216,8 +216,21 @@ void State::forget_settled_runs(ChannelId channel, Mailbox& mailbox) {
   }
 }
 
+void State::take_from_key(const AgentKey& key) {
+  const auto at = agents_by_key_.find(key);
+  if (--at->second == 0) agents_by_key_.erase(at);
+}
+
+std::uint64_t State::agents_of(const AgentKey& key) const {
+  const auto at = agents_by_key_.find(key);
+  return at == agents_by_key_.end() ? 0 : at->second;
+}
+
 void State::put_agent(const AgentRecord& record) {
-  AgentRecord& agent = agents_[record.id];
+  const auto [at, added] = agents_.try_emplace(record.id);
+  AgentRecord& agent = at->second;
+  ++agents_by_key_[record.key];
+  if (!added) take_from_key(agent.key);
   profile_bytes_ += record.profile.bytes() - agent.profile.bytes();
   agent = record;
   agents_by_name_[record.name] = record.id;

@@ -16,6 +16,7 @@ void State::apply_agent_retired(const AgentRetiredRecord& record) {
   if (name != agents_by_name_.end() && name->second == record.agent) agents_by_name_.erase(name);
   // What it said about itself is of no use any more.
   profile_bytes_ -= agent->second.profile.bytes();
+  take_from_key(agent->second.key);
   agent->second.profile = {};
   agent->second.registered_at_ns = 0;
   retired_[record.agent] = {std::move(agent->second), record.retired_at_ns};

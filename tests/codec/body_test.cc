@@ -108,6 +108,15 @@ TEST(PeekType, ReadsTheTypeInAnyWidthAlsoOfFramesThatNobodyKnows) {
   EXPECT_EQ(peek_type(ByteBuffer{0xdd, 0, 0, 0, 1, 0xcf, 0, 0, 0, 0, 0, 0, 0, 0xff}), 255);
 }
 
+TEST(PeekRequestId, IsOfARequestAndOfNothingElse) {
+  const Frames bad{
+      {}, {0x80}, {0x90}, {0x91, 0x0d}, {0x92, 0x0d}, {0x92, 0x03, 0x09}, {0x92, 0x0d, 0xa0}};
+  for (const ByteBuffer& frame : bad) {
+    EXPECT_FALSE(peek_request_id(frame).has_value()) << to_hex(frame);
+  }
+  EXPECT_EQ(peek_request_id(ByteBuffer{0x94, 0x0d, 0xcd, 0x01, 0x00}), 256U);
+}
+
 TEST(BodyWriter, WritesEachFrameUnderItsTypeNumber) {
   std::uint8_t type = 0;
   for (const auto& [name, frame] : codec_test::sample_frames()) {

@@ -9,6 +9,7 @@ import msgpack
 
 GREETING = b"\xff" + bytes(8) + b"\x7f" + bytes((3, 0)) + b"NULL".ljust(20, b"\0") + bytes(32)
 HELLO = [1, 1, 0, [], "hostile"]
+PAUSE_S = 0.5
 
 
 def body_part(*frames):
@@ -67,6 +68,26 @@ class HostilePeer:
                 continue
             taken += sent
             left = left[sent:] or memoryview(octets)
+        return taken
+
+    def send_slowly(self, seconds, messages):
+        """Sends these messages in turn, one at a time with a pause behind each, and never reads.
+
+        What a whole pipe of them would take is libzmq's (THREATS.md §5.8); here it is one message's.
+        Returns how many octets it got rid of.
+        """
+        until, taken, turn = time.monotonic() + seconds, 0, 0
+        while time.monotonic() < until:
+            left = memoryview(messages[turn % len(messages)])
+            try:
+                while left and select.select([], [self.socket], [], seconds)[1]:
+                    sent = self.socket.send(left)
+                    taken, left = taken + sent, left[sent:]
+            except OSError:
+                self.socket.close()
+                self.connect()
+            turn += 1
+            time.sleep(PAUSE_S)
         return taken
 
     def close(self):

@@ -2,8 +2,11 @@
 """What a peer that keeps to no rule does to the hub's memory, and to others. Needs CAPSTAN_BIN."""
 
 import random
+import struct
 import threading
 import unittest
+
+import msgpack
 
 import hostile_peer
 import hub_folder
@@ -12,6 +15,8 @@ import hub_folder
 FIXED_MIB = 64 + 64 + 32 + 8 + 6 + 64
 CONNECTION_MIB = 32 + 4
 SECONDS = 5
+# PROTOCOL.md §8: kBatchBytesMax.
+MESSAGE_BYTES = 4 << 20
 
 
 class HostilePeers(unittest.TestCase):
@@ -31,21 +36,31 @@ class HostilePeers(unittest.TestCase):
             return next(int(line.split()[1]) for line in status
                         if line.startswith("RssAnon:")) / 1024
 
-    def attack(self, messages):
+    def attack(self, messages, send=hostile_peer.HostilePeer.send_for):
         """The peer sends for some seconds while others exchange mail; the hub's largest RssAnon."""
-        taken, largest = [], self.rss_anon_mib()
+        taken, seen = [], [self.rss_anon_mib()]
         thread = threading.Thread(
-            target=lambda: taken.append(self.peer.send_for(SECONDS, messages)))
+            target=lambda: taken.append(send(self.peer, SECONDS, messages)))
         thread.start()
-        rounds = 0
-        while thread.is_alive() or rounds < 2:
-            self.folder.run("send", "bob", f"round {rounds}", "--as", "alice", timeout=20)
-            heard = self.folder.run("listen", "--as", "bob", "--count", "1", timeout=20).stdout
-            self.assertEqual(heard, f"round {rounds}\n")
-            largest = max(largest, self.rss_anon_mib())
-            rounds += 1
-        thread.join()
-        return taken[0], largest
+        over = threading.Event()
+
+        def watch():
+            while not over.wait(0.005):
+                seen.append(self.rss_anon_mib())
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            rounds = 0
+            while thread.is_alive() or rounds < 2:
+                self.folder.run("send", "bob", f"round {rounds}", "--as", "alice", timeout=20)
+                heard = self.folder.run("listen", "--as", "bob", "--count", "1", timeout=20).stdout
+                self.assertEqual(heard, f"round {rounds}\n")
+                rounds += 1
+        finally:
+            thread.join()
+            over.set()
+            watcher.join()
+        return taken[0], max(seen)
 
     def test_one_that_asks_and_never_reads_takes_no_more_than_its_share(self):
         request = [13, 1, "status", b"\x80"]
@@ -54,6 +69,43 @@ class HostilePeers(unittest.TestCase):
         # Each question of 24 octets has an answer of several hundred: unbounded, it would show.
         self.assertGreater(taken, 1 << 20)
         self.assertLess(largest, FIXED_MIB + CONNECTION_MIB)
+        self.assertEqual(self.folder.terminate(), 0)
+
+    def test_small_requests_with_large_answers_fill_nothing_and_keep_nobody_waiting(self):
+        names = [f"agent-{number}" for number in range(40)]
+        self.folder.add(*names)
+        pages = hostile_peer.body_part([13, 1, "list_agents", b"\x80"])
+        profile = msgpack.packb({"name": "alice", "profile": True})
+        profiles = hostile_peer.body_part([13, 1, "get_agent", profile])
+        unchanged = hostile_peer.body_part([13, 1, "set_rule", msgpack.packb({"name": "alice"})])
+        asks = [hostile_peer.message(frame * (MESSAGE_BYTES // len(frame)))
+                for frame in (pages, profiles, unchanged)]
+        self.folder.run("agent", "register", "alice")
+        taken, largest = self.attack(asks, hostile_peer.HostilePeer.send_slowly)
+        self.assertGreater(taken, len(asks) * MESSAGE_BYTES - 1000)
+        self.assertLess(largest, FIXED_MIB + CONNECTION_MIB)
+        self.assertEqual(self.folder.terminate(), 0)
+
+    def test_the_smallest_frames_in_the_largest_message_take_no_memory(self):
+        empty = hostile_peer.message(b"\xc4\x00" * (MESSAGE_BYTES // 2))
+        before = self.rss_anon_mib()
+        taken, largest = self.attack([empty], hostile_peer.HostilePeer.send_slowly)
+        self.assertGreater(taken, MESSAGE_BYTES)
+        # One message was 450 MiB when all of its frames were kept beside each other.
+        self.assertLess(largest, before + CONNECTION_MIB + 64)
+        self.assertGreater(self.folder.status()["refused_frames"], MESSAGE_BYTES // 2 - 1)
+        self.assertEqual(self.folder.terminate(), 0)
+
+    def test_nested_arrays_in_a_control_frame_are_not_parsed(self):
+        many = b"\xdc\x03\xe8" + (b"\xdc\x10\x00" + b"\xa0" * 4096) * 1000
+        hello = b"\x95\x01\x01\x00" + many + b"\xa0"
+        request = msgpack.packb([13, 1, "get_agent", b"\x81\xa1x" + many])
+        messages = [hostile_peer.message(b"\xc6" + struct.pack(">I", len(frame)) + frame)
+                    for frame in (hello, request)]
+        before = self.rss_anon_mib()
+        taken, largest = self.attack(messages, hostile_peer.HostilePeer.send_slowly)
+        self.assertGreater(taken, MESSAGE_BYTES)
+        self.assertLess(largest, before + CONNECTION_MIB + 64)
         self.assertEqual(self.folder.terminate(), 0)
 
     def test_garbage_is_refused_and_kept_nowhere(self):

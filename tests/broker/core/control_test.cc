@@ -124,7 +124,6 @@ TEST(Control, AForeignNameIsRefusedCountedAndAudited) {
   EXPECT_EQ(world.attach(alice, "alice", posting()).code, ErrorCode::kOk);
 }
 
-TEST(Control, UnknownAndForeignNamesGetTheSameAnswer) {
 TEST(Control, ANameThatNoAgentCanHaveIsNeitherAuditedNorRepeated) {
   World world;
   Peer& alice = world.connect("alice");
@@ -138,6 +137,7 @@ TEST(Control, ANameThatNoAgentCanHaveIsNeitherAuditedNorRepeated) {
   EXPECT_FALSE(world.audited("access_denied"));
 }
 
+TEST(Control, UnknownAndForeignNamesGetTheSameAnswer) {
   World world;
   Peer& alice = world.connect("alice");
   std::string foreign = world.attach(alice, "bob", receiving()).message;
@@ -285,6 +285,95 @@ TEST(Control, WhatASessionSentBeforeItsByeIsStored) {
   world.commit();
   EXPECT_EQ(world.pending("bob"), 1U);
   EXPECT_TRUE(alice.silent()) << "nobody is there to hear of it";
+}
+
+// ---- Frames that are larger than any of their kind ----
+
+/// Its elements are bounded array by array: parsed, it takes thousands of times their memory.
+ByteBuffer many_arrays(std::size_t arrays) {
+  ByteBuffer bytes{0xdc, static_cast<std::uint8_t>(arrays >> 8), static_cast<std::uint8_t>(arrays)};
+  for (std::size_t i = 0; i < arrays; ++i) {
+    append(bytes, ByteBuffer{0xdc, 0x10, 0x00});
+    bytes.resize(bytes.size() + 4096, 0xc0);
+  }
+  return bytes;
+}
+
+TEST(Control, ARequestThatIsTooLargeIsAnsweredUnderItsNumber) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.say(alice, Request{9, "register", many_arrays(40)});
+  const Response response = alice.take_one<Response>();
+  EXPECT_EQ(response.request_id, 9U);
+  EXPECT_EQ(response.code, ErrorCode::kTooLarge);
+  EXPECT_NE(response.message.find("131072"), std::string::npos);
+  EXPECT_EQ(world.counter("refused_frames"), 1U);
+  // One octet above the limit, and at it.
+  Request request{10, "list_agents", ByteBuffer(kControlFrameBytesMax - 20, 0xc0)};
+  BodyWriter body;
+  body.write(request);
+  ASSERT_EQ(body.size(), 5 + kControlFrameBytesMax);
+  world.feed(alice, body.take());
+  EXPECT_EQ(alice.take_one<Response>().code, ErrorCode::kMalformedFrame) << "it was looked at";
+  request.params.push_back(0);
+  world.say(alice, request);
+  EXPECT_EQ(alice.take_one<Response>().code, ErrorCode::kTooLarge);
+}
+
+TEST(Control, AnotherFrameThatIsTooLargeIsRefusedAsOfItsType) {
+  World world;
+  Peer& alice = world.connect("alice");
+  ByteBuffer hello{0x95, 0x01, 0x01, 0x00};
+  append(hello, many_arrays(40));
+  hello.push_back(0xa0);
+  ByteBuffer body{0xc6, 0, static_cast<std::uint8_t>(hello.size() >> 16),
+                  static_cast<std::uint8_t>(hello.size() >> 8),
+                  static_cast<std::uint8_t>(hello.size())};
+  append(body, hello);
+  world.feed(alice, body);
+  const ErrorFrame about_hello = alice.take_one<ErrorFrame>();
+  EXPECT_EQ(about_hello.about, FrameType::kHello);
+  EXPECT_EQ(about_hello.code, ErrorCode::kTooLarge);
+  world.say(
+      alice,
+      Attach{1, 3, std::string(kControlFrameBytesMax, 'a'), AttachMode::kPost, {}, 1, 1, 9, 1});
+  const ErrorFrame about_attach = alice.take_one<ErrorFrame>();
+  EXPECT_EQ(about_attach.about, FrameType::kAttach);
+  EXPECT_EQ(about_attach.code, ErrorCode::kTooLarge);
+}
+
+// ---- More in one turn than anybody needs ----
+
+TEST(Control, BeyondTheShareOfATurnAHelloIsNotAnsweredAgain) {
+  World world;
+  Peer& mallory = world.connect("alice");
+  constexpr std::size_t kHellos = 60'000;
+  BodyWriter body;
+  for (std::size_t i = 0; i < kHellos; ++i) body.write(Hello{1, 0, {}, ""});
+  world.feed(mallory, body.take());
+  const std::size_t welcomes = mallory.take<Welcome>().size();
+  EXPECT_GT(welcomes, 1'000U);
+  EXPECT_LT(welcomes, kHellos * 3 / 4);
+  EXPECT_EQ(world.counter("refused_frames"), kHellos - welcomes);
+}
+
+TEST(Control, BeyondTheShareOfATurnAPongHasNoCursors) {
+  World world;
+  Peer& mallory = world.connect("mallory", {"worker-*"});
+  constexpr SessionId kSessions = 200;
+  for (SessionId session = 1; session <= kSessions; ++session) {
+    world.attach(mallory, "worker-" + std::to_string(session), receiving(session));
+  }
+  constexpr std::uint64_t kPings = 30'000;
+  BodyWriter body;
+  for (std::uint64_t nonce = 1; nonce <= kPings; ++nonce) body.write(Ping{nonce});
+  world.feed(mallory, body.take());
+  const auto pongs = mallory.take<Pong>();
+  ASSERT_EQ(pongs.size(), kPings) << "each shows that the core lives";
+  EXPECT_EQ(pongs.front().cursors.size(), kSessions);
+  EXPECT_TRUE(pongs.back().cursors.empty());
+  world.say(mallory, Ping{1});
+  EXPECT_EQ(mallory.take_one<Pong>().cursors.size(), kSessions);
 }
 
 TEST(Control, AByeIsTakenBeforeHelloToo) {

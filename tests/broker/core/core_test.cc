@@ -13,10 +13,34 @@ ChannelId channel(std::uint8_t number) {
   return id;
 }
 
+TEST(Printable, TextOfAPeerStaysInItsLineAndIsCutWhereItIsLong) {
+  EXPECT_EQ(printable("alice"), "alice");
+  EXPECT_EQ(printable("bob\naudit=x\x7f\x1b[0m"), "bob?audit=x??[0m");
+  EXPECT_EQ(printable("Ren\xc3\xa9"), "Ren\xc3\xa9") << "UTF-8 is nobody's control character";
+  EXPECT_EQ(printable("abcdef", 3), "abc...");
+  EXPECT_EQ(printable("abc", 3), "abc");
+  EXPECT_EQ(quoted("a \" name=\"b\n"), "\"a ? name=?b?\"");
+}
+
+// Goal: whatever a peer has written stands in an audit, it forges no line of it and fills none.
+TEST(Core, AnAuditIsOneLineOfBoundedLength) {
+  Core core(HubConfig{}, State{}, HubStart{});
+  Effects effects;
+  core.effects = &effects;
+  core.audit("access_denied", "name=x\naudit=access_denied key=alice" + std::string(1 << 20, 'y'));
+  ASSERT_EQ(effects.size(), 1U);
+  const auto& audit = std::get<Audit>(effects.front());
+  EXPECT_EQ(audit.event, "access_denied");
+  EXPECT_EQ(audit.detail.rfind("name=x?audit=access_denied key=alicey", 0), 0U);
+  EXPECT_LE(audit.detail.size(), kAuditBytesMax + 3);
+}
+
 TEST(OpenNumbers, BlockLaterNumbersToTheSameChannelOnly) {
   OpenNumbers open;
   EXPECT_FALSE(open.blocks(1, channel(1)));
   open.open(5, channel(1));
+  EXPECT_TRUE(open.contains(5));
+  EXPECT_FALSE(open.contains(6));
   EXPECT_TRUE(open.blocks(6, channel(1)));
   EXPECT_FALSE(open.blocks(5, channel(1))) << "a number does not wait for itself";
   EXPECT_FALSE(open.blocks(4, channel(1)));
@@ -39,8 +63,6 @@ TEST(OpenNumbers, ClosingWhatIsNotOpenChangesNothing) {
   OpenNumbers open;
   open.close(3);
   open.open(5, channel(1));
-  EXPECT_TRUE(open.contains(5));
-  EXPECT_FALSE(open.contains(6));
   open.close(4);
   EXPECT_EQ(open.size(), 1U);
 }

@@ -1,4 +1,6 @@
 // What `inbox` says. PROTOCOL.md §7.
+#include <algorithm>
+
 #include "mail_world.h"
 
 namespace capstan {
@@ -33,6 +35,26 @@ TEST(InboxOperation, SaysWhatIsInFlightAndWhatIsSettled) {
   EXPECT_EQ(inbox.number("pending"), 3U);
   EXPECT_EQ(inbox.number("in_flight"), 2U);
   EXPECT_EQ(inbox.number("settled_floor"), 1U);
+}
+
+// Goal: requests that walk over all that is in flight are counted as such.
+TEST(InboxOperation, WhatItWalksOverTakesOfTheShareOfTheTurn) {
+  MailWorld mail(2000);
+  Peer& bob = mail.bob(2000);
+  EXPECT_EQ(bob.take<core_test::Notified>().size(), 2000U);
+  BodyWriter body;
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    body.write(Request{i, "inbox", encode_params(name_is("bob"))});
+  }
+  mail.world.feed(bob, body.take());
+  const auto responses = bob.take<Response>();
+  ASSERT_EQ(responses.size(), 1000U);
+  const auto answered = std::count_if(responses.begin(), responses.end(), [](const Response& one) {
+    return one.code == ErrorCode::kOk;
+  });
+  EXPECT_GT(answered, 20);
+  EXPECT_LT(answered, 200);
+  EXPECT_EQ(responses.back().code, ErrorCode::kUnavailable);
 }
 
 TEST(InboxOperation, ShowsFailedDeliveriesWithTheirTimes) {

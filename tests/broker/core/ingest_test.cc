@@ -18,9 +18,10 @@ TEST(Ingest, MarksWhatIsNoFrameAndReadsTheRest) {
   const ByteBuffer bytes = body.take();
   Connection connection;
   Batch scratch;
-  const Batch& batch = ingest(connection, bytes, scratch).batch();
+  FrameRow row(bytes);
+  const Batch& batch = ingest(connection, row, scratch).batch();
   ASSERT_EQ(batch.items.size(), 6U);
-  EXPECT_TRUE(batch.well_formed);
+  EXPECT_TRUE(row.well_formed());
   EXPECT_EQ(batch.connection, &connection);
 
   EXPECT_EQ(batch.items[0].error, ErrorCode::kOk);
@@ -37,15 +38,36 @@ TEST(Ingest, MarksWhatIsNoFrameAndReadsTheRest) {
 TEST(Ingest, ForgetsTheBatchBefore) {
   Connection connection;
   Batch scratch;
-  const ByteBuffer broken{0x01};
-  EXPECT_FALSE(ingest(connection, broken, scratch).batch().well_formed);
   BodyWriter body;
   body.write(Ping{1});
   const ByteBuffer bytes = body.take();
-  const Batch& batch = ingest(connection, bytes, scratch).batch();
-  EXPECT_TRUE(batch.well_formed);
-  EXPECT_EQ(batch.items.size(), 1U);
-  EXPECT_TRUE(ingest(connection, {}, scratch).batch().items.empty());
+  FrameRow row(bytes);
+  EXPECT_EQ(ingest(connection, row, scratch).batch().items.size(), 1U);
+  const ByteBuffer broken{0x01};
+  FrameRow broken_row(broken);
+  EXPECT_TRUE(ingest(connection, broken_row, scratch).batch().items.empty());
+  EXPECT_FALSE(broken_row.well_formed());
+}
+
+// Goal: no body part makes more items than one batch, however small its frames are.
+TEST(Ingest, ABodyPartOfTheSmallestFramesComesInBatchesAndTakesNoMoreMemoryThanOne) {
+  constexpr std::size_t kFrames = 10 * kFramesPerBatchMax + 7;
+  ByteBuffer bytes;
+  for (std::size_t i = 0; i < kFrames; ++i) append(bytes, ByteBuffer{0xc4, 0x00});
+  Connection connection;
+  Batch scratch;
+  FrameRow row(bytes);
+  std::size_t taken = 0;
+  while (!ingest(connection, row, scratch).batch().items.empty()) {
+    ASSERT_LE(scratch.items.size(), kFramesPerBatchMax);
+    for (const BatchItem& item : scratch.items) {
+      ASSERT_EQ(item.error, ErrorCode::kMalformedFrame);
+    }
+    taken += scratch.items.size();
+  }
+  EXPECT_EQ(taken, kFrames);
+  EXPECT_TRUE(row.well_formed());
+  EXPECT_LE(scratch.items.capacity(), 2 * kFramesPerBatchMax);
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // The operations that requests name. PROTOCOL.md §7.
+#include <algorithm>
+
 #include "hub_world.h"
 
 namespace capstan {
@@ -32,6 +34,66 @@ TEST(Operations, AnUnknownOperationIsToldAsSuch) {
   EXPECT_EQ(response.code, ErrorCode::kUnknownOperation);
   EXPECT_NE(response.message.find("make_coffee"), std::string::npos);
   EXPECT_TRUE(response.result.empty());
+}
+
+TEST(Operations, OfALongNameNoMoreIsRepeatedThanPeopleRead) {
+  World world;
+  Peer& alice = world.connect("alice");
+  const std::string name(50'000, 'x');
+  for (const Response& response :
+       {world.request(alice, name), world.request(alice, "get_agent", ParamMap().set("name", name)),
+        world.request(alice, "inbox", ParamMap().set("name", name)),
+        world.request(alice, "register", ParamMap().set("name", name))}) {
+    EXPECT_NE(response.code, ErrorCode::kOk);
+    EXPECT_NE(response.message.find("xxx..."), std::string::npos) << response.message.size();
+    EXPECT_LT(response.message.size(), 400U);
+  }
+}
+
+// Goal: 20 octets that are answered with hundreds fill no memory and keep nobody else waiting.
+TEST(Operations, RequestsBeyondTheShareOfATurnAreUnavailableAndOthersAreAnswered) {
+  World world;
+  Peer& mallory = world.connect("carol");
+  Peer& alice = world.connect("alice");
+  constexpr std::uint64_t kRequests = 60'000;
+  BodyWriter body;
+  for (std::uint64_t i = 0; i < kRequests; ++i) body.write(Request{i, "list_agents", {0x80}});
+  const ByteBuffer many = body.take();
+  body.write(Request{7, "list_agents", {0x80}});
+  const ByteBuffer one = body.take();
+  world.tell({FramesArrived{mallory.id(), many}, FramesArrived{alice.id(), one}});
+  EXPECT_EQ(alice.take_one<Response>().code, ErrorCode::kOk);
+  std::size_t bytes = 0;
+  std::size_t answered = 0;
+  const auto responses = mallory.take<Response>();
+  EXPECT_EQ(responses.size(), kRequests) << "each has an answer";
+  for (const Response& response : responses) {
+    if (response.code == ErrorCode::kOk) {
+      ++answered;
+      bytes += response.result.size();
+    } else {
+      ASSERT_EQ(response.code, ErrorCode::kUnavailable);
+    }
+  }
+  EXPECT_GT(answered, 1'000U);
+  EXPECT_LE(answered, 16'384U);
+  EXPECT_LE(bytes, std::size_t{8} << 20);
+  EXPECT_EQ(world.request(mallory, "list_agents").code, ErrorCode::kOk)
+      << "the next turn has a share of its own";
+}
+
+TEST(Operations, OperatorsRequestsTakeMoreOfTheShare) {
+  World world;
+  Peer& admin = connect_operator(world);
+  BodyWriter body;
+  for (std::uint64_t i = 0; i < 1000; ++i) body.write(Request{i, "status", {0x80}});
+  world.feed(admin, body.take());
+  const auto responses = admin.take<Response>();
+  const auto answered = std::count_if(responses.begin(), responses.end(), [](const Response& one) {
+    return one.code == ErrorCode::kOk;
+  });
+  EXPECT_GT(answered, 100);
+  EXPECT_LT(answered, 600);
 }
 
 TEST(Operations, OperatorsOperationsAreRefusedToAgentsCountedAndAudited) {

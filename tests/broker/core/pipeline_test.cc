@@ -115,6 +115,39 @@ TEST(Pipeline, WhatFollowsAByeHasNoOwner) {
   EXPECT_EQ(world.pending("bob"), 0U);
 }
 
+TEST(Pipeline, PartsBehindTheFirstAreToldAsDroppedAndTheFirstIsTaken) {
+  World world;
+  Peer& alice = world.connect("alice");
+  BodyWriter body;
+  body.write(Ping{5});
+  const ByteBuffer bytes = body.take();
+  world.tell(FramesArrived{alice.id(), bytes, 2});
+  const ErrorFrame error = alice.take_one<ErrorFrame>();
+  EXPECT_EQ(error.about, FrameType::kNone);
+  EXPECT_EQ(error.session, 0U);
+  EXPECT_EQ(error.code, ErrorCode::kMalformedFrame);
+  EXPECT_EQ(error.message, "one body part a message: 2 more were dropped");
+  EXPECT_EQ(alice.take_one<Pong>().nonce, 5U);
+  EXPECT_EQ(world.counter("refused_frames"), 1U);
+}
+
+// Goal: two octets that are no frame cost the hub no more than a place in a counter once the
+// sender has heard of thousands of them.
+TEST(Pipeline, BrokenFramesBeyondTheShareOfATurnAreCountedAndNotAnswered) {
+  World world;
+  Peer& mallory = world.connect("alice");
+  constexpr std::size_t kFrames = 400'000;
+  ByteBuffer body;
+  for (std::size_t i = 0; i < kFrames; ++i) append(body, ByteBuffer{0xc4, 0x00});
+  world.feed(mallory, body);
+  const std::size_t told = mallory.take_errors().size();
+  EXPECT_GT(told, 10'000U);
+  EXPECT_LT(told, kFrames * 3 / 4);
+  EXPECT_EQ(world.counter("refused_frames"), kFrames);
+  EXPECT_EQ(refused_after(world, mallory, {0xc4, 0x00}), Errors{ErrorCode::kMalformedFrame})
+      << "the next turn has a share of its own";
+}
+
 // ---- One body part or several ----
 
 /// Sends of all fates: stored, refused, blocked by a refused one, skipped, sent again.
@@ -207,6 +240,24 @@ TEST(Pipeline, TheSameFramesInOneBodyPartOrInSeveralGiveTheSameResult) {
   EXPECT_GE(one.refused.size(), 6U);
   EXPECT_EQ(one, several_events);
   EXPECT_EQ(one, several_turns);
+}
+
+TEST(Pipeline, AStretchOfSendsGoesOnFromOneBatchToTheNext) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  const ByteBuffer envelope = world.envelope_bytes("bob", "b");
+  constexpr std::uint64_t kSends = 2500;
+  BodyWriter body;
+  for (std::uint64_t number = 1; number <= kSends; ++number) {
+    body.write(SendView{1, number, envelope});
+  }
+  ByteBuffer bytes = body.take();
+  bytes.push_back(0x01);
+  EXPECT_EQ(refused_after(world, alice, bytes), Errors{ErrorCode::kMalformedFrame});
+  std::uint64_t accepted = 0;
+  for (const Accept& accept : alice.take<Accept>()) accepted += accept.count;
+  EXPECT_EQ(accepted, kSends);
 }
 
 // Goal: no bytes from a peer that has attached end the hub or what it does for others.

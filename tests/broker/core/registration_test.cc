@@ -173,6 +173,124 @@ TEST(Registration, PartsAreReplacedAloneAndEachGrowsTheVersion) {
   EXPECT_EQ(record.profile.rule, document("c", "d"));
 }
 
+TEST(Registration, ASetThatChangesNothingIsAnsweredWithoutARecord) {
+  World world;
+  Peer& bob = world.connect("bob");
+  (void)world.request(bob, "register", whole("bob"));
+  const AgentRecord before = agent(world, "bob");
+  const std::size_t records = world.count_records(RecordType::kAgent);
+  world.pass_ms(50);
+  const auto same = decode_params(
+      world.request(bob, "set_rule", named("bob").set("rule", document("version", "1"))).result);
+  ASSERT_TRUE(same.ok());
+  EXPECT_EQ(same->number("version"), before.version);
+  EXPECT_EQ(same->number("updated_at_ns"), before.updated_at_ns);
+  EXPECT_EQ(same->text("name"), "bob");
+  EXPECT_EQ(
+      world.request(bob, "set_skill", named("bob").set("skill_md", std::string("# how"))).code,
+      ErrorCode::kOk);
+  EXPECT_EQ(agent(world, "bob"), before);
+  EXPECT_EQ(world.count_records(RecordType::kAgent), records);
+}
+
+// ---- Many at once ----
+
+ParamMap large(const std::string& name) {
+  return named(name).set("skill_md", std::string(kSkillBytesMax, 'x'));
+}
+
+// Goal: requests of some fifty octets, each of which writes the whole record, fill no commit.
+TEST(Registration, ChangesBeyondTheShareOfATurnAreUnavailable) {
+  World world;
+  Peer& bob = world.connect("bob");
+  (void)world.request(bob, "register", large("bob"));
+  BodyWriter body;
+  constexpr std::uint64_t kChanges = 2000;
+  for (std::uint64_t i = 0; i < kChanges; ++i) {
+    const ByteBuffer rule = document("version", i % 2 == 0 ? "1" : "2");
+    body.write(Request{i, "set_rule", encode_params(named("bob").set("rule", rule))});
+  }
+  const std::size_t records = world.count_records(RecordType::kAgent);
+  world.feed(bob, body.take());
+  world.commit();
+  std::size_t done = 0;
+  std::size_t put_off = 0;
+  for (const Response& response : bob.take<Response>()) {
+    done += response.code == ErrorCode::kOk ? 1U : 0U;
+    put_off += response.code == ErrorCode::kUnavailable ? 1U : 0U;
+  }
+  EXPECT_GT(done, 100U);
+  EXPECT_LT(done, 300U) << "8 MiB of records of 32 KiB";
+  EXPECT_EQ(done + put_off, kChanges) << "each is answered";
+  EXPECT_EQ(world.count_records(RecordType::kAgent), records + done);
+  EXPECT_EQ(world.request(bob, "set_rule", named("bob").set("rule", document("a", "b"))).code,
+            ErrorCode::kOk)
+      << "the next turn has a share of its own";
+}
+
+TEST(Registration, NoChangeIsTakenWhenTheCommitInTheMakingIsFull) {
+  HubConfig config = core_test::quiet_config();
+  config.commit_budget_bytes = 64 * 1024;
+  World world(config);
+  Peer& bob = world.connect("bob");
+  const auto say = [&](std::uint64_t request, char letter) {
+    const std::string skill(kSkillBytesMax, letter);
+    world.say(bob,
+              Request{request, "register", encode_params(named("bob").set("skill_md", skill))});
+  };
+  // The first leaves for the disk, two more gather behind it.
+  for (std::uint64_t request = 1; request <= 4; ++request) say(request, 'x');
+  world.commit();
+  const auto responses = bob.take<Response>();
+  ASSERT_EQ(responses.size(), 4U);
+  EXPECT_EQ(responses[2].code, ErrorCode::kOk);
+  EXPECT_EQ(responses[3].code, ErrorCode::kUnavailable);
+  EXPECT_EQ(world.request(bob, "register", large("bob")).code, ErrorCode::kOk);
+}
+
+TEST(Registration, AKeyWithAGlobMakesNoMoreAgentsThanItMay) {
+  HubConfig config = core_test::quiet_config();
+  config.agents_per_key_max = 2;
+  World world(config);
+  Peer* node = &world.connect("node", {"worker-*"});
+  EXPECT_EQ(world.attach(*node, "worker-1", posting()).code, ErrorCode::kOk);
+  EXPECT_EQ(world.request(*node, "register", whole("worker-2")).code, ErrorCode::kOk);
+  const auto is_full = [&] {
+    const Response attached = world.attach(*node, "worker-3", posting());
+    EXPECT_NE(attached.message.find("agents_per_key_max"), std::string::npos);
+    EXPECT_EQ(world.request(*node, "register", whole("worker-3")).code, attached.code);
+    EXPECT_EQ(world.attach(*node, "worker-1", posting()).code, ErrorCode::kOk)
+        << "those that it has stay its own";
+    return attached.code == ErrorCode::kUnavailable;
+  };
+  EXPECT_TRUE(is_full());
+  world.restart();
+  node = &world.connect("node", {"worker-*"});
+  EXPECT_TRUE(is_full());
+  EXPECT_EQ(world.state().find_agent("worker-3"), nullptr);
+  // A key of its own makes its own, and an operator may name more.
+  Peer& other = world.connect("other", {"other-*"});
+  EXPECT_EQ(world.attach(other, "other-1", posting()).code, ErrorCode::kOk);
+  world.tell(KeysChanged{{key_of("node", {"worker-*", "worker-4"})}});
+  EXPECT_NE(world.state().find_agent("worker-4"), nullptr);
+}
+
+TEST(Registration, ARemovedAgentMakesRoomForAnotherOne) {
+  HubConfig config = core_test::quiet_config();
+  config.agents_per_key_max = 1;
+  World world(config);
+  Peer& node = world.connect("node", {"worker-*"});
+  EXPECT_EQ(world.attach(node, "worker-1", posting()).code, ErrorCode::kOk);
+  EXPECT_EQ(world.attach(node, "worker-2", posting()).code, ErrorCode::kUnavailable);
+  Peer& admin = world.connect("operator", {}, AgentRole::kAdmin);
+  world.say(admin, Request{5, "agent_remove", encode_params(named("worker-1"))});
+  NameWithdrawn withdrawn;
+  withdrawn.name = "worker-1";
+  world.tell(withdrawn);
+  world.commit();
+  EXPECT_EQ(world.attach(node, "worker-2", posting()).code, ErrorCode::kOk);
+}
+
 // ---- Taken back ----
 
 TEST(Registration, UnregisterEndsTheSessionsAndForgetsWhatWasSaidButKeepsIdAndMail) {

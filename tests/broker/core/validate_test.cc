@@ -12,7 +12,8 @@ ErrorCode judgement(Bytes envelope) {
   const ByteBuffer bytes = body.take();
   Connection connection;
   Batch scratch;
-  return validate(ingest(connection, bytes, scratch)).batch().items.at(0).error;
+  FrameRow row(bytes);
+  return validate(ingest(connection, row, scratch)).batch().items.at(0).error;
 }
 
 ByteBuffer envelope_with(std::size_t data_bytes) {

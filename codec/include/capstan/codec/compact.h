@@ -30,6 +30,10 @@ class FrameRow {
 /// with one. The number may be of a frame that we do not know.
 [[nodiscard]] std::optional<std::uint8_t> peek_type(Bytes frame);
 
+/// The number under which a frame that begins as `request` does wants its answer: what is too large
+/// to be parsed is answered all the same. Empty of any other frame.
+[[nodiscard]] std::optional<std::uint64_t> peek_request_id(Bytes frame);
+
 // The fast path: no allocation; views point into `frame`. Empty when malformed.
 [[nodiscard]] std::optional<SendView> decode_send(Bytes frame);
 [[nodiscard]] std::optional<Accept> decode_accept(Bytes frame);

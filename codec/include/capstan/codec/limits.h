@@ -41,6 +41,12 @@ inline constexpr std::size_t kRuleBytesMax = 4096;
 inline constexpr std::size_t kControlElementsMax = 4096;
 inline constexpr std::size_t kControlDepthMax = 8;
 
+/// One control frame of a client. The elements of a frame are bounded one array at a time, so this
+/// is what bounds all of them together: parsed, they take up to 24 octets for each octet. The
+/// largest that a client has a use for are a registration with all four parts, and the 1,024 names
+/// of an `agent_add`: less than 70 KiB.
+inline constexpr std::size_t kControlFrameBytesMax = 128 * 1024;
+
 /// Numbers that a hub remembers per producer, so that every retry inside the send window is known.
 inline constexpr std::uint64_t kSendWindowEnvelopesMax = 32'768;
 
@@ -52,6 +58,9 @@ static_assert(kEnvelopeBytesMax + kFrameOverheadMax <= kBatchBytesMax,
               "one envelope of the largest size fits a body part");
 static_assert(kBatchBytesTarget <= kBatchBytesMax);
 static_assert(kSendNumberMax <= UINT64_MAX / 4 + 1, "a number and a stretch of them do not wrap");
+static_assert(kPassportBytesMax + kResumeBytesMax + kSkillBytesMax + kRuleBytesMax + 1024 <=
+                  kControlFrameBytesMax,
+              "a registration fits a control frame beside names of keys and headers");
 static_assert(kPassportBytesMax + kResumeBytesMax + kSkillBytesMax + kRuleBytesMax + 256 <= 65'536,
               "an agent's record fits a block of the journal beside its name and numbers");
 

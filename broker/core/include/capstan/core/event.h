@@ -48,6 +48,7 @@ struct PeerGone {
 struct FramesArrived {
   ConnectionId connection;
   Bytes body;
+  std::uint64_t parts_dropped = 0;  ///< Of the same message: they stood behind this one.
 };
 
 /// The allow-list as it stands on disk; agents that it names and the hub does not know are created.

@@ -31,6 +31,8 @@ struct HubConfig {
   std::uint64_t segment_bytes_max = std::uint64_t{256} << 20;  ///< Then the next commit opens one.
   std::uint64_t checkpoint_interval_ms = 5000;                 ///< When something has changed.
   Durability durability = Durability::kSynced;  ///< Of agents that are added without one.
+  /// A key that has so many agents makes no more of them; whom an operator names is added anyway.
+  std::uint64_t agents_per_key_max = 10'000;
   /// Records of unsynced commits whose mail may be known outside. No option: a start passes over so
   /// many positions, because the life before it may have given them out.
   std::uint64_t written_ahead_records = 65'536;
@@ -47,13 +49,17 @@ struct HubStart {
   CommitNumber last_commit;
   Sequence last_sequence;  ///< Of the WAL, gaps included: sequences go on after it.
   std::uint64_t id_time_ceiling_ns = 0;
-  std::uint64_t open_segment_bytes = 0;  ///< Of the newest segment on disk.
-  std::vector<Gap> gaps;                 ///< Found by this recovery; recorded by the first commit.
-  Sequence checkpointed;                 ///< What was lost above it, the state has never seen.
+  /// Of the segment that is open on disk and by the state; UINT64_MAX when these are not the same
+  /// one: then the first commit opens another.
+  std::uint64_t open_segment_bytes = 0;
+  std::vector<Gap> gaps;  ///< Found by this recovery; recorded by the first commit.
+  Sequence checkpointed;  ///< What was lost above it, the state has never seen.
   /// Sound blocks that were not written after the block before them; bases.
   std::vector<Sequence> chain_breaks;
   std::vector<Sequence> cold_originals;  ///< Segments that are cold, and still on disk.
-  std::string version;                   ///< Of the program, for `status`.
+  /// Segments on disk that the state does not know: the record that said so is lost. They are sealed.
+  std::vector<Sequence> unlisted;
+  std::string version;  ///< Of the program, for `status`.
 };
 
 /// Place: owned by the core thread. Not thread-safe.

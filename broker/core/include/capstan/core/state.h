@@ -105,6 +105,9 @@ struct SegmentContents {
   bool operator==(const SegmentContents&) const = default;
 };
 
+/// The public key that an agent belongs to.
+using AgentKey = decltype(AgentRecord::key);
+
 class State {
  public:
   State() = default;
@@ -136,6 +139,8 @@ class State {
   [[nodiscard]] const std::map<std::string, AgentId, std::less<>>& agents_by_name() const {
     return agents_by_name_;
   }
+  /// How many agents belong to this key.
+  [[nodiscard]] std::uint64_t agents_of(const AgentKey& key) const;
   /// Octets of what all agents say about themselves.
   [[nodiscard]] std::uint64_t profile_bytes() const { return profile_bytes_; }
   /// Null also for one of which nothing is left.
@@ -188,6 +193,7 @@ class State {
   [[nodiscard]] Status apply_settled(const SettledRecord& record);
   void apply_agent(const AgentRecord& record);
   void put_agent(const AgentRecord& record);
+  void take_from_key(const AgentKey& key);
   void apply_segment(const SegmentRecord& record);
   void note_stored(const EnvelopeRecord& record, const EnvelopeId& id);
   void mark_filled();
@@ -225,6 +231,7 @@ class State {
 
   std::unordered_map<AgentId, AgentRecord> agents_;
   std::map<std::string, AgentId, std::less<>> agents_by_name_;
+  std::map<AgentKey, std::uint64_t> agents_by_key_;  // How many; none has none.
   std::uint64_t profile_bytes_ = 0;
   std::map<AgentId, RetiredAgent> retired_;
   std::unordered_map<ChannelId, Mailbox> mailboxes_;
