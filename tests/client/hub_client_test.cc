@@ -266,20 +266,26 @@ TEST(HubClient, CallbacksOfTwoAgentsMayCloseItAtOnce) {
   EXPECT_EQ(ended, 2);
 }
 
+// Method: a presence callback holds the I/O thread until all of them wait for its end.
 TEST(HubClient, ManyThreadsMayCloseItAtOnce) {
   FakeHub hub;
-  for (int round = 0; round < 20; ++round) {
-    auto client = hub.open_client();
-    std::latch all(4);
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) {
-      threads.emplace_back([&] {
-        all.arrive_and_wait();
-        (*client)->close();
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
+  auto client = hub.open_client();
+  std::promise<void> held;
+  std::promise<void> go_on;
+  (*client)->on_presence([&](const PresenceHeard&) {
+    held.set_value();
+    go_on.get_future().wait();
+  });
+  held.get_future().wait();
+  std::vector<std::future<void>> closing;
+  for (int i = 0; i < 3; ++i) {
+    closing.push_back(std::async(std::launch::async, [&] { (*client)->close(); }));
   }
+  for (const auto& each : closing) {
+    EXPECT_EQ(each.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  }
+  go_on.set_value();
+  for (auto& each : closing) EXPECT_NO_THROW(each.get());
 }
 
 /// Counts how often the I/O thread is woken.
