@@ -154,6 +154,7 @@ bool BlockLookup::may_be_replaced(Sequence first, Sequence sequence) const {
 }
 
 Status BlockLookup::replace(Sequence first) {
+  if (Status room = check_room(context_, paths_.segment(first)); !room) return room;
   segments_.close(first);
   const auto aside = salvage_segment(context_, paths_, first, segments_.last_of(first));
   if (!aside) return aside.error();

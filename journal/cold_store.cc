@@ -17,7 +17,6 @@ namespace {
 
 // What is added is synced at once; a small buffer keeps the log small that it also stands in.
 constexpr std::size_t kWriteBufferBytes = std::size_t{4} << 20;
-constexpr std::size_t kProbeBytes = 64 * 1024;
 
 bool is_damage(const Error& error) { return error.code == ErrorCode::kDamaged; }
 
@@ -67,18 +66,6 @@ Result<std::optional<std::string>> sound_key(Bytes value) {
   }
   return key_of(decode_block(value),
                 [](const StoredBlock& block) { return block_key(block.header.base); });
-}
-
-/// Whether the disk takes a write as large as those that opening a database needs.
-Status try_disk(JournalEnv& env, const std::string& directory) {
-  const std::string path = directory + "/probe";
-  leveldb::WritableFile* opened = nullptr;
-  leveldb::Status written = env.NewWritableFile(path, &opened);
-  const std::unique_ptr<leveldb::WritableFile> file(opened);
-  if (written.ok()) written = file->Append(std::string(kProbeBytes, '\0'));
-  if (written.ok()) written = file->Sync();
-  (void)env.RemoveFile(path);
-  return checked(written, path);
 }
 
 bool is_row_key(const SegmentReader& reader) { return reader.key() == Sequence{}; }
@@ -159,6 +146,12 @@ ColdStore::ColdStore(const DatabaseContext& context, DataPaths paths)
     : context_(small_buffer(context)), paths_(std::move(paths)) {}
 
 Status ColdStore::open() {
+  Status opened = open_existing();
+  running_ = true;
+  return opened;
+}
+
+Status ColdStore::open_existing() {
   if (!context_.env.FileExists(paths_.cold() + "/CURRENT")) {
     // Nothing was ever kept in it, or else its head is lost.
     return holds_data(context_.env, paths_.cold()) ? salvage() : Status();
@@ -203,6 +196,9 @@ Status ColdStore::create() {
 }
 
 Status ColdStore::salvage() {
+  if (running_) {
+    if (Status room = check_room(context_, paths_.cold()); !room) return room;
+  }
   database_.reset();
   auto aside = replace_database(
       context_, paths_.cold(), [this](const std::string& copy, Segment& target) -> Status {
@@ -217,15 +213,24 @@ Status ColdStore::salvage() {
   auto opened = Segment::open(context_, paths_.cold());
   if (!opened) return opened.error();
   database_ = std::move(*opened);
+  write_failed_ = false;
   return load();
 }
 
+Status ColdStore::change(const std::function<Status()>& once) {
+  Status changed = once();
+  if (changed || !is_damage(changed.error())) return changed;
+  Status salvaged = salvage();
+  return salvaged ? once() : salvaged;
+}
+
 // The error may be that of an earlier table, which LevelDB wrote in the background, and which it
-// keeps although there is room again. What is written twice is the same.
+// keeps although there is room again. What is written twice is the same. Damage that its joining of
+// tables has met does not go away by opening.
 Status ColdStore::write(leveldb::WriteBatch& batch) {
   Status written = database_->append(batch);
   write_failed_ = !written;
-  if (!written && make_ready()) {
+  if (!written && !is_damage(written.error()) && make_ready()) {
     written = database_->append(batch);
     write_failed_ = !written;
   }
@@ -270,6 +275,14 @@ Status ColdStore::delete_blocks(ColdRange range, leveldb::WriteBatch& batch) con
 }
 
 Status ColdStore::add(ColdRange range, bool begins, std::span<const SharedBlock> blocks) {
+  return change([&] { return add_once(range, begins, blocks); });
+}
+
+Status ColdStore::forget(ColdRange range) {
+  return change([&] { return forget_once(range); });
+}
+
+Status ColdStore::add_once(ColdRange range, bool begins, std::span<const SharedBlock> blocks) {
   if (Status ready = make_ready(); !ready) return ready;
   leveldb::WriteBatch batch;
   ColdRow row{range.first, range.last, {}};
@@ -292,7 +305,7 @@ Status ColdStore::add(ColdRange range, bool begins, std::span<const SharedBlock>
 }
 
 // Ranges of which nothing is kept and that adjoin become one: their number is that of the others.
-Status ColdStore::forget(ColdRange range) {
+Status ColdStore::forget_once(ColdRange range) {
   if (Status ready = make_ready(); !ready) return ready;
   leveldb::WriteBatch batch;
   if (Status emptied = delete_blocks(range, batch); !emptied) return emptied;

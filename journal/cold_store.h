@@ -31,7 +31,8 @@ class ColdStore {
  public:
   ColdStore(const DatabaseContext& context, DataPaths paths);
 
-  /// Opens what is there; damaged, it is replaced by what of it proves itself.
+  /// Opens what is there; damaged, it is replaced by what of it proves itself. The first time is that
+  /// of a start, which may use up the disk for it.
   /// Errors: kIo; kUnsupportedVersion.
   [[nodiscard]] Status open();
 
@@ -72,10 +73,16 @@ class ColdStore {
   };
 
   [[nodiscard]] Status make_ready();
+  [[nodiscard]] Status open_existing();
   [[nodiscard]] Status create();
   [[nodiscard]] Status load();
   [[nodiscard]] Status salvage();
   [[nodiscard]] Status write(leveldb::WriteBatch& batch);
+  /// Whatever damage a change meets, in the tables or in LevelDB's joining of them, is repaired, and
+  /// the change is made again.
+  [[nodiscard]] Status change(const std::function<Status()>& once);
+  [[nodiscard]] Status add_once(ColdRange range, bool begins, std::span<const SharedBlock> blocks);
+  [[nodiscard]] Status forget_once(ColdRange range);
   [[nodiscard]] Result<ColdRow> row_at(Sequence first) const;
   [[nodiscard]] Result<SharedBlock> read_once(Sequence sequence) const;
   /// The kept block that ought to hold `sequence`. Errors: kDamaged: the row cannot be read.
@@ -87,6 +94,7 @@ class ColdStore {
   DataPaths paths_;
   std::unique_ptr<Segment> database_;
   bool write_failed_ = false;
+  bool running_ = false;  ///< The start is over.
   std::map<Sequence, Known> ranges_;
   std::vector<std::string> quarantined_;
   std::atomic<std::uint64_t> bytes_{0};

@@ -1,8 +1,14 @@
 #include "env.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -21,18 +27,67 @@ bool is_log(std::string_view path) { return base_name(path).ends_with(".log"); }
 
 bool is_manifest(std::string_view path) { return base_name(path).starts_with("MANIFEST"); }
 
+/// Of the descriptors that this process may have, a fifth is for tables, as LevelDB has it; each
+/// further one is opened for every read.
+constexpr int kTablesHeldMax = 1000;
+constexpr int kTablesHeldShare = 5;
+
+int tables_held_max() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  return static_cast<int>(std::min<rlim_t>(limit.rlim_cur / kTablesHeldShare, kTablesHeldMax));
+}
+
+leveldb::Status failed(const std::string& path, int reason) {
+  const bool missing = reason == ENOENT || reason == ENOTDIR;
+  return missing ? leveldb::Status::NotFound(path, std::strerror(reason))
+                 : leveldb::Status::IOError(path, std::strerror(reason));
+}
+
+/// LevelDB's own Env maps tables into memory, where a sector that cannot be read ends the process;
+/// read like this it is an error with a text.
+leveldb::Status read_at(int fd, const std::string& path, std::uint64_t offset, std::size_t count,
+                        char* scratch) {
+  std::size_t done = 0;
+  while (done < count) {
+    const ssize_t taken =
+        ::pread(fd, scratch + done, count - done, static_cast<off_t>(offset + done));
+    if (taken < 0 && errno == EINTR) continue;
+    if (taken < 0) return failed(path, errno);
+    if (taken == 0) return leveldb::Status::Corruption(path, "is shorter than it was");
+    done += static_cast<std::size_t>(taken);
+  }
+  return leveldb::Status::OK();
+}
+
+// LevelDB's own Env takes a directory for shorter than it is when a read of it fails half way.
+leveldb::Status list_real_directory(const std::string& path, std::vector<std::string>& names) {
+  DIR* const directory = ::opendir(path.c_str());
+  if (directory == nullptr) return failed(path, errno);
+  errno = 0;
+  while (const dirent* entry = ::readdir(directory)) names.emplace_back(entry->d_name);
+  const int reason = errno;
+  ::closedir(directory);
+  return reason == 0 ? leveldb::Status::OK()
+                     : leveldb::Status::IOError(path, std::strerror(reason));
+}
+
 /// A table asks for what its own structures name: beyond the end lies damage, and no failure of the
 /// disk, as which LevelDB's own Env reports it.
+leveldb::Status check_bounds(std::uint64_t offset, std::size_t count, std::uint64_t bytes) {
+  if (offset <= bytes && count <= bytes - offset) return leveldb::Status::OK();
+  return leveldb::Status::Corruption("a table names what lies beyond its end");
+}
+
+/// A table on a given Env.
 class BoundedFile final : public leveldb::RandomAccessFile {
  public:
   BoundedFile(leveldb::RandomAccessFile* file, std::uint64_t bytes) : file_(file), bytes_(bytes) {}
 
   leveldb::Status Read(std::uint64_t offset, std::size_t count, leveldb::Slice* result,
                        char* scratch) const override {
-    if (offset > bytes_ || count > bytes_ - offset) {
-      return leveldb::Status::Corruption("a table names what lies beyond its end");
-    }
-    return file_->Read(offset, count, result, scratch);
+    const leveldb::Status inside = check_bounds(offset, count, bytes_);
+    return inside.ok() ? file_->Read(offset, count, result, scratch) : inside;
   }
 
  private:
@@ -41,6 +96,41 @@ class BoundedFile final : public leveldb::RandomAccessFile {
 };
 
 }  // namespace
+
+/// A table on the real disk: one pread() a block, into the memory where LevelDB wants it.
+class JournalEnv::TableFile final : public leveldb::RandomAccessFile {
+ public:
+  /// Takes `fd` over.
+  TableFile(std::atomic<int>& may_be_held, int fd, std::string path, std::uint64_t bytes)
+      : may_be_held_(may_be_held), fd_(fd), path_(std::move(path)), bytes_(bytes) {
+    if (may_be_held_.fetch_sub(1) > 0) return;
+    may_be_held_.fetch_add(1);
+    ::close(std::exchange(fd_, -1));
+  }
+  ~TableFile() override {
+    if (fd_ < 0) return;
+    ::close(fd_);
+    may_be_held_.fetch_add(1);
+  }
+
+  leveldb::Status Read(std::uint64_t offset, std::size_t count, leveldb::Slice* result,
+                       char* scratch) const override {
+    leveldb::Status read = check_bounds(offset, count, bytes_);
+    if (!read.ok()) return read;
+    const int fd = fd_ >= 0 ? fd_ : ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return failed(path_, errno);
+    read = read_at(fd, path_, offset, count, scratch);
+    if (fd != fd_) ::close(fd);
+    *result = leveldb::Slice(scratch, read.ok() ? count : 0);
+    return read;
+  }
+
+ private:
+  std::atomic<int>& may_be_held_;
+  int fd_;
+  std::string path_;
+  std::uint64_t bytes_;
+};
 
 /// Tells when a sync begins. LevelDB flushes a log after each record, and the target may flush in
 /// its Sync() as well: flushed here, nothing is left in this process when it is announced.
@@ -79,15 +169,35 @@ bool PosixDirectorySync::sync_directory(const std::string& path) {
   return synced;
 }
 
+std::optional<std::uint64_t> PosixDirectorySync::free_bytes(const std::string& path) {
+  struct statvfs space {};
+  if (::statvfs(path.c_str(), &space) != 0) return std::nullopt;
+  return std::uint64_t{space.f_bavail} * std::uint64_t{space.f_frsize};
+}
+
 JournalEnv::JournalEnv(leveldb::Env& target, Background background)
     : EnvWrapper(&target), names_(dynamic_cast<DirectorySync*>(&target)), background_(background) {}
 
 JournalEnv::JournalEnv(DirectorySync& names)
-    : EnvWrapper(leveldb::Env::Default()), names_(&names), background_(Background::kThread) {}
+    : EnvWrapper(leveldb::Env::Default()),
+      names_(&names),
+      background_(Background::kThread),
+      real_disk_(true),
+      tables_held_max_(tables_held_max()) {}
 
 leveldb::Status JournalEnv::sync_directory(const std::string& path) {
   if (names_ == nullptr || names_->sync_directory(path)) return leveldb::Status::OK();
   return leveldb::Status::IOError(path, "directory sync failed");
+}
+
+std::optional<std::uint64_t> JournalEnv::free_bytes(const std::string& path) const {
+  return names_ == nullptr ? std::nullopt : names_->free_bytes(path);
+}
+
+leveldb::Status JournalEnv::GetChildren(const std::string& path, std::vector<std::string>* names) {
+  if (!real_disk_) return target()->GetChildren(path, names);
+  names->clear();
+  return list_real_directory(path, *names);
 }
 
 leveldb::Status JournalEnv::NewRandomAccessFile(const std::string& path,
@@ -95,6 +205,13 @@ leveldb::Status JournalEnv::NewRandomAccessFile(const std::string& path,
   std::uint64_t bytes = 0;
   const leveldb::Status measured = target()->GetFileSize(path, &bytes);
   if (!measured.ok()) return measured;
+  if (bytes == 0) return leveldb::Status::Corruption(path, "a table without any octet");
+  if (real_disk_) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return failed(path, errno);
+    *file = new TableFile(tables_held_max_, fd, path, bytes);
+    return leveldb::Status::OK();
+  }
   const leveldb::Status opened = target()->NewRandomAccessFile(path, file);
   if (opened.ok()) *file = new BoundedFile(*file, bytes);
   return opened;
@@ -118,6 +235,7 @@ leveldb::Status JournalEnv::NewWritableFile(const std::string& path, leveldb::Wr
 
 void JournalEnv::announce_sync(const std::string& directory, std::function<void()> announce) {
   const std::lock_guard lock(mutex_);
+  if (!announce && announced_directory_ != directory) return;
   announced_directory_ = directory;
   announcement_ = std::move(announce);
 }

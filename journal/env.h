@@ -1,13 +1,17 @@
 // The leveldb::Env that all files of the journal go through: it adds the directory syncs that
-// LevelDB leaves out and decides where background work runs.
+// LevelDB leaves out, decides where background work runs, and tells damage from a failing disk.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "capstan/base/result.h"
 #include "capstan/journal/directory_sync.h"
@@ -28,8 +32,11 @@ class JournalEnv final : public leveldb::EnvWrapper {
   /// The real disk.
   explicit JournalEnv(DirectorySync& names);
 
+  /// A table. One without any octet is damage: no table is empty.
   leveldb::Status NewRandomAccessFile(const std::string& path,
                                       leveldb::RandomAccessFile** file) override;
+  /// NotFound: there is no such directory. IOError: it cannot be read, or not to its end.
+  leveldb::Status GetChildren(const std::string& path, std::vector<std::string>* names) override;
   leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
   leveldb::Status RenameFile(const std::string& from, const std::string& to) override;
   leveldb::Status RemoveFile(const std::string& path) override;
@@ -38,9 +45,12 @@ class JournalEnv final : public leveldb::EnvWrapper {
 
   [[nodiscard]] leveldb::Status sync_directory(const std::string& path);
 
+  /// See DirectorySync.
+  [[nodiscard]] std::optional<std::uint64_t> free_bytes(const std::string& path) const;
+
   /// Calls `announce` when the next sync of a log in `directory` begins: all that was written to
   /// the log has been handed to the operating system, and outlives this process. Once at most, in
-  /// the thread that syncs. An empty `announce` takes the wish back.
+  /// the thread that syncs. An empty `announce` takes back what was wished for this directory.
   void announce_sync(const std::string& directory, std::function<void()> announce);
 
   /// Does what Schedule() has queued; nothing with Background::kThread. The caller holds no lock of
@@ -49,6 +59,7 @@ class JournalEnv final : public leveldb::EnvWrapper {
 
  private:
   class LogFile;
+  class TableFile;
   struct Work {
     void (*run)(void*);
     void* argument;
@@ -59,6 +70,8 @@ class JournalEnv final : public leveldb::EnvWrapper {
 
   DirectorySync* names_;
   Background background_;
+  bool real_disk_ = false;
+  std::atomic<int> tables_held_max_ = 0;  ///< So many more may keep their descriptor.
   std::mutex mutex_;
   std::deque<Work> queued_;
   std::set<std::string> doubtful_;  ///< Databases whose CURRENT was renamed but not synced.
@@ -70,6 +83,7 @@ class JournalEnv final : public leveldb::EnvWrapper {
 class PosixDirectorySync final : public DirectorySync {
  public:
   [[nodiscard]] bool sync_directory(const std::string& path) override;
+  [[nodiscard]] std::optional<std::uint64_t> free_bytes(const std::string& path) override;
 };
 
 [[nodiscard]] std::string parent_directory(const std::string& path);

@@ -13,10 +13,23 @@ namespace {
 
 constexpr std::size_t kSegmentDigits = 20;
 constexpr std::size_t kCopyBytes = std::size_t{256} << 10;
+constexpr std::size_t kProbeBytes = std::size_t{64} << 10;
 
-bool is_directory(JournalEnv& env, const std::string& path) {
+Error unreadable(const leveldb::Status& status, const std::string& path) {
+  return {ErrorCode::kIo, path + ": " + status.ToString()};
+}
+
+Result<bool> is_directory(JournalEnv& env, const std::string& path) {
   std::vector<std::string> ignored;
-  return env.GetChildren(path, &ignored).ok();
+  const leveldb::Status listed = env.GetChildren(path, &ignored);
+  if (!listed.ok() && !listed.IsNotFound()) return unreadable(listed, path);
+  return listed.ok();
+}
+
+Status remove_entry(JournalEnv& env, const std::string& path) {
+  const auto directory = is_directory(env, path);
+  if (!directory) return directory.error();
+  return *directory ? remove_tree(env, path) : checked(env.RemoveFile(path), path);
 }
 
 leveldb::Status copy_bytes(leveldb::SequentialFile& from, leveldb::WritableFile& to) {
@@ -66,22 +79,42 @@ std::optional<Sequence> parse_segment_name(std::string_view name) {
   return Sequence{value};
 }
 
-std::vector<std::string> list_directory(JournalEnv& env, const std::string& path) {
+Result<std::vector<std::string>> list_directory(JournalEnv& env, const std::string& path) {
   std::vector<std::string> names;
-  if (!env.GetChildren(path, &names).ok()) return {};
+  const leveldb::Status listed = env.GetChildren(path, &names);
+  if (listed.IsNotFound()) return std::vector<std::string>();
+  if (!listed.ok()) return unreadable(listed, path);
   std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
   std::sort(names.begin(), names.end());
   return names;
 }
 
 Status make_directory(JournalEnv& env, const std::string& path) {
-  if (is_directory(env, path)) return {};
-  return checked(env.CreateDir(path), path);
+  const auto exists = is_directory(env, path);
+  if (!exists) return exists.error();
+  return *exists ? sync_name(env, path) : checked(env.CreateDir(path), path);
+}
+
+Status sync_name(JournalEnv& env, const std::string& path) {
+  return checked(env.sync_directory(parent_directory(path)), path);
+}
+
+Status try_disk(JournalEnv& env, const std::string& directory) {
+  const std::string path = directory + "/probe";
+  leveldb::WritableFile* opened = nullptr;
+  leveldb::Status written = env.NewWritableFile(path, &opened);
+  const std::unique_ptr<leveldb::WritableFile> file(opened);
+  if (written.ok()) written = file->Append(std::string(kProbeBytes, '\0'));
+  if (written.ok()) written = file->Sync();
+  (void)env.RemoveFile(path);
+  return checked(written, path);
 }
 
 std::uint64_t directory_bytes(JournalEnv& env, const std::string& path) {
   std::uint64_t total = 0;
-  for (const std::string& name : list_directory(env, path)) {
+  const auto names = list_directory(env, path);
+  if (!names) return 0;
+  for (const std::string& name : *names) {
     std::uint64_t bytes = 0;
     if (env.GetFileSize(path + "/" + name, &bytes).ok()) total += bytes;
   }
@@ -89,7 +122,9 @@ std::uint64_t directory_bytes(JournalEnv& env, const std::string& path) {
 }
 
 bool holds_data(JournalEnv& env, const std::string& directory) {
-  for (const std::string& name : list_directory(env, directory)) {
+  const auto names = list_directory(env, directory);
+  if (!names) return true;
+  for (const std::string& name : *names) {
     if (!name.ends_with(".log") && !name.ends_with(".ldb")) continue;
     std::uint64_t bytes = 0;
     if (!env.GetFileSize(directory + "/" + name, &bytes).ok() || bytes > 0) return true;
@@ -98,27 +133,28 @@ bool holds_data(JournalEnv& env, const std::string& directory) {
 }
 
 Status remove_tree(JournalEnv& env, const std::string& path) {
-  if (!is_directory(env, path)) return {};
-  for (const std::string& name : list_directory(env, path)) {
-    const std::string child = path + "/" + name;
-    if (is_directory(env, child)) {
-      if (Status removed = remove_tree(env, child); !removed) return removed;
-      continue;
-    }
-    if (const leveldb::Status removed = env.RemoveFile(child); !removed.ok()) {
-      return leveldb_error(removed, child);
-    }
+  const auto exists = is_directory(env, path);
+  if (!exists) return exists.error();
+  if (!*exists) return {};
+  const auto names = list_directory(env, path);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    if (Status removed = remove_entry(env, path + "/" + name); !removed) return removed;
   }
   if (const leveldb::Status removed = env.RemoveDir(path); !removed.ok()) {
     return leveldb_error(removed, path);
   }
-  return checked(env.sync_directory(parent_directory(path)), path);
+  return sync_name(env, path);
 }
 
 Status copy_directory(JournalEnv& env, const std::string& from, const std::string& to) {
   if (Status made = make_directory(env, to); !made) return made;
-  for (const std::string& name : list_directory(env, from)) {
-    if (name == "LOCK" || is_directory(env, from + "/" + name)) continue;
+  const auto names = list_directory(env, from);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    const auto directory = is_directory(env, from + "/" + name);
+    if (!directory) return directory.error();
+    if (name == "LOCK" || *directory) continue;
     if (Status copied =
             checked(copy_file(env, from + "/" + name, to + "/" + name), from + "/" + name);
         !copied) {
@@ -132,13 +168,15 @@ Status move_directory(JournalEnv& env, const std::string& from, const std::strin
   if (const leveldb::Status moved = env.RenameFile(from, to); !moved.ok()) {
     return leveldb_error(moved, from);
   }
-  return checked(env.sync_directory(parent_directory(to)), to);
+  return sync_name(env, to);
 }
 
 Result<std::string> quarantine(JournalEnv& env, const std::string& path) {
   for (std::uint64_t n = 1;; ++n) {
     const std::string aside = path + std::string(kQuarantinedSuffix) + std::to_string(n);
-    if (is_directory(env, aside)) continue;
+    const auto taken = is_directory(env, aside);
+    if (!taken) return taken.error();
+    if (*taken) continue;
     if (Status moved = move_directory(env, path, aside); !moved) return moved.error();
     return aside;
   }

@@ -37,17 +37,27 @@ inline constexpr std::string_view kQuarantinedSuffix = ".quarantined-";
 /// The twenty digits that name a segment's directory; empty for any other name.
 [[nodiscard]] std::optional<Sequence> parse_segment_name(std::string_view name);
 
-/// Names in a directory without `.` and `..`, sorted; empty when it cannot be read.
-[[nodiscard]] std::vector<std::string> list_directory(JournalEnv& env, const std::string& path);
+/// Names in a directory without `.` and `..`, sorted; none when it is missing.
+/// Errors: kIo: it is there and cannot be read, which is not the same as empty.
+[[nodiscard]] Result<std::vector<std::string>> list_directory(JournalEnv& env,
+                                                              const std::string& path);
 
-/// Creates `path` unless it is there.
+/// Creates `path` unless it is there, and makes its name durable in any case: a process may have
+/// ended between the two.
 [[nodiscard]] Status make_directory(JournalEnv& env, const std::string& path);
 
-/// Sum of the sizes of the files directly in `path`.
+/// Makes the names in the directory around `path` durable. LevelDB does not look whether that
+/// succeeds when it creates a database.
+[[nodiscard]] Status sync_name(JournalEnv& env, const std::string& path);
+
+/// Whether the disk takes a write as large as those that opening a database needs. Errors: kIo.
+[[nodiscard]] Status try_disk(JournalEnv& env, const std::string& directory);
+
+/// Sum of the sizes of the files directly in `path`, as far as it can be told.
 [[nodiscard]] std::uint64_t directory_bytes(JournalEnv& env, const std::string& path);
 
 /// Whether a database in `directory` may hold something: what is durable is in a log, or in a table
-/// that was made from one.
+/// that was made from one. So does one that cannot be read.
 [[nodiscard]] bool holds_data(JournalEnv& env, const std::string& directory);
 
 /// Removes a directory and all below it; one that is missing is fine.

@@ -17,6 +17,15 @@ Error no_state(const DataPaths& paths) {
               ": neither the checkpoint of the state nor a snapshot is readable; restore a backup"};
 }
 
+Error no_segments(const DataPaths& paths, Sequence last) {
+  return {ErrorCode::kDamaged,
+          paths.journal() + " holds no segment, but the hub has written records up to " +
+              std::to_string(last.value) +
+              "; is the folder mounted, and was all of it restored? Put the segments back, or, to "
+              "count everything in them as lost, make an empty folder " +
+              paths.segment(last)};
+}
+
 }  // namespace
 
 Recovery::Recovery(const DatabaseContext& context, const DataPaths& paths, SegmentSet& segments,
@@ -37,6 +46,7 @@ Result<RecoveredJournal> Recovery::run() {
   }
   if (Status opened = open_state(); !opened) return opened.error();
   if (Status clean = remove_unborn_segments(); !clean) return clean.error();
+  if (Status present = check_segments_present(); !present) return present.error();
   const bool checkpointed = state_->mark().checkpoint != 0;
   if (Status chosen = checkpointed ? deliver_rows() : begin_without_rows(); !chosen)
     return chosen.error();
@@ -63,6 +73,14 @@ Status Recovery::open_state() {
   summary_.last_commit = std::max(summary_.last_commit, mark.last_commit);
   summary_.id_time_ceiling_ns = std::max(summary_.id_time_ceiling_ns, mark.id_time_ceiling_ns);
   return {};
+}
+
+// The open segment is never dropped: a journal without any was not mounted, or not restored, and
+// that must not be taken for the loss of everything. Without a state there is nothing to go on from.
+Status Recovery::check_segments_present() const {
+  const bool missing = segments_.firsts().empty() && known_last() > Sequence{};
+  if (!missing || replay_ == Replay::kEverything) return {};
+  return state_->mark().checkpoint != 0 ? no_segments(paths_, known_last()) : no_state(paths_);
 }
 
 Status Recovery::deliver_rows() {

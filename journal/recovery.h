@@ -33,6 +33,7 @@ class Recovery {
  private:
   // State.
   [[nodiscard]] Status open_state();
+  [[nodiscard]] Status check_segments_present() const;
   [[nodiscard]] Status deliver_rows();
   [[nodiscard]] Status begin_without_rows();
   [[nodiscard]] Status choose_snapshot();

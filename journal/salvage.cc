@@ -11,6 +11,8 @@ namespace capstan {
 namespace {
 
 constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
+/// The copy, what LevelDB's repair writes beside it, and the replacement.
+constexpr std::uint64_t kReplacementSizes = 3;
 
 // RepairDB takes a full or failing disk for damage and goes on without what it could not write.
 // This remembers that it happened, so that a passing fault of the disk never costs a block.
@@ -146,6 +148,10 @@ Result<std::vector<Gap>> find_gaps(const Segment& segment, Sequence first,
 }
 
 Status repair(const DatabaseContext& context, const std::string& copy) {
+  const auto names = list_directory(context.env, copy);
+  if (!names) return names.error();
+  // As a failure of the disk, LevelDB would say.
+  if (names->empty()) return {ErrorCode::kDamaged, copy + " is empty"};
   FailureWatch watch(context.env);
   leveldb::Options options = context.options();
   // Of tables. Logs are read without checksums whatever is said here.
@@ -168,7 +174,41 @@ Status rebuild(const DatabaseContext& context, const std::string& copy, Segment&
   return {};
 }
 
+std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+struct WorkingPaths {
+  explicit WorkingPaths(const std::string& original)
+      : copy(original + std::string(kSalvageSuffix)),
+        rebuilt(original + std::string(kRebuiltSuffix)) {}
+
+  std::string copy;
+  std::string rebuilt;
+};
+
+Status remove_working(JournalEnv& env, const WorkingPaths& paths) {
+  if (Status removed = remove_tree(env, paths.copy); !removed) return removed;
+  return remove_tree(env, paths.rebuilt);
+}
+
+Status make_replacement(const DatabaseContext& context, const std::string& original,
+                        const WorkingPaths& paths, const Refill& refill) {
+  if (Status copied = copy_directory(context.env, original, paths.copy); !copied) return copied;
+  auto target = Segment::create(context, paths.rebuilt);
+  if (!target) return target.error();
+  return refill(paths.copy, **target);
+}
+
 }  // namespace
+
+Status check_room(const DatabaseContext& context, const std::string& original) {
+  const auto free = context.env.free_bytes(original);
+  const std::uint64_t needed =
+      kReplacementSizes * directory_bytes(context.env, original) + context.reserve_bytes;
+  if (!free || *free >= needed) return {};
+  return {ErrorCode::kIo, original + " is damaged; to replace it takes " + mebibytes(needed) +
+                              " of free space, the reserve included, and there are " +
+                              mebibytes(*free)};
+}
 
 // A copy that is beyond repair yields nothing: that is a loss. A disk that fails meanwhile is an
 // error.
@@ -188,21 +228,21 @@ Status take_sound_entries(const DatabaseContext& context, const std::string& cop
 Result<std::string> replace_database(const DatabaseContext& context, const std::string& original,
                                      const Refill& refill) {
   JournalEnv& env = context.env;
-  const std::string copy = original + std::string(kSalvageSuffix);
-  const std::string rebuilt = original + std::string(kRebuiltSuffix);
-  if (Status removed = remove_tree(env, copy); !removed) return removed.error();
-  if (Status removed = remove_tree(env, rebuilt); !removed) return removed.error();
-  if (Status copied = copy_directory(env, original, copy); !copied) return copied.error();
-  {
-    auto target = Segment::create(context, rebuilt);
-    if (!target) return target.error();
-    if (Status done = refill(copy, **target); !done) return done.error();
+  const WorkingPaths paths(original);
+  // Renamed before, by an exchange that failed: then the replacement beside it is the only one.
+  if (!env.FileExists(original)) {
+    return {ErrorCode::kIo, original + " is missing; the next start deals with it"};
+  }
+  if (Status removed = remove_working(env, paths); !removed) return removed.error();
+  if (Status made = make_replacement(context, original, paths, refill); !made) {
+    (void)remove_working(env, paths).ok();
+    return made.error();
   }
   // From here on the replacement is whole: finish_interrupted() completes the exchange.
   auto aside = quarantine(env, original);
   if (!aside) return aside;
-  if (Status moved = move_directory(env, rebuilt, original); !moved) return moved.error();
-  if (Status removed = remove_tree(env, copy); !removed) return removed.error();
+  if (Status moved = move_directory(env, paths.rebuilt, original); !moved) return moved.error();
+  if (Status removed = remove_tree(env, paths.copy); !removed) return removed.error();
   return aside;
 }
 
@@ -216,11 +256,12 @@ Result<std::string> salvage_segment(const DatabaseContext& context, const DataPa
 }
 
 Status finish_interrupted(JournalEnv& env, const std::string& directory) {
-  const std::vector<std::string> names = list_directory(env, directory);
+  const auto names = list_directory(env, directory);
+  if (!names) return names.error();
   const auto exists = [&names](std::string_view name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
+    return std::find(names->begin(), names->end(), name) != names->end();
   };
-  for (const std::string& name : names) {
+  for (const std::string& name : *names) {
     const std::string path = directory + "/" + name;
     const bool replaces = name.ends_with(kRebuiltSuffix) &&
                           !exists(name.substr(0, name.size() - kRebuiltSuffix.size()));

@@ -29,10 +29,15 @@ using KeyOf = std::function<Result<std::optional<std::string>>(Bytes value)>;
 /// Writes to `target` what can be had from `copy`, a directory that it may work on.
 using Refill = std::function<Status(const std::string& copy, Segment& target)>;
 
-/// The same for any database: `refill` makes the replacement.
+/// The same for any database: `refill` makes the replacement. Of one that fails nothing is left.
 [[nodiscard]] Result<std::string> replace_database(const DatabaseContext& context,
                                                    const std::string& original,
                                                    const Refill& refill);
+
+/// Whether the disk has room for all that a replacement needs meanwhile, and for the reserve beside
+/// it. Asked in a running hub: with a full disk it would end, read the same again, and end again.
+/// Errors: kIo: no.
+[[nodiscard]] Status check_room(const DatabaseContext& context, const std::string& original);
 
 /// Repairs `copy` and writes each of its values that proves itself to `target`. Errors: kIo.
 [[nodiscard]] Status take_sound_entries(const DatabaseContext& context, const std::string& copy,

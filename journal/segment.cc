@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "files.h"
 #include "gap_row.h"
 #include "leveldb_error.h"
 
@@ -86,6 +87,7 @@ Result<std::unique_ptr<Segment>> Segment::create(const DatabaseContext& context,
   options.error_if_exists = true;
   auto database = open_database(options, path);
   if (!database) return database.error();
+  if (Status named = sync_name(context.env, path); !named) return named.error();
   return std::unique_ptr<Segment>(new Segment(context.env, std::move(*database), path));
 }
 

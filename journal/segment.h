@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@ struct DatabaseContext {
   leveldb::Logger& log;
   std::size_t write_buffer_bytes;
   bool paranoid = true;  ///< Whether damage refuses to open; off only on a repaired copy.
+  std::uint64_t reserve_bytes = 0;  ///< A replacement in a running hub leaves so much free.
 
   /// Uncompressed, never creating.
   [[nodiscard]] leveldb::Options options() const;
@@ -73,7 +75,7 @@ class SegmentReader {
 /// Thread: as LevelDB: one writer, any readers.
 class Segment {
  public:
-  /// Errors: kIo.
+  /// Its name is durable, too. Errors: kIo.
   [[nodiscard]] static Result<std::unique_ptr<Segment>> create(const DatabaseContext& context,
                                                                const std::string& path);
   /// Errors: kDamaged: LevelDB's own checks failed. kIo.

@@ -9,10 +9,12 @@
 
 namespace capstan {
 
-void SegmentSet::load(const std::vector<Sequence>& elsewhere) {
+Status SegmentSet::load(const std::vector<Sequence>& elsewhere) {
+  const auto names = list_directory(context_.env, paths_.journal());
+  if (!names) return names.error();
   const std::lock_guard lock(mutex_);
   std::set<Sequence> begins(elsewhere.begin(), elsewhere.end());
-  for (const std::string& name : list_directory(context_.env, paths_.journal())) {
+  for (const std::string& name : *names) {
     const auto first = parse_segment_name(name);
     if (!first) continue;
     known_[*first].bytes = directory_bytes(context_.env, paths_.segment(*first));
@@ -22,6 +24,7 @@ void SegmentSet::load(const std::vector<Sequence>& elsewhere) {
     const auto next = begins.upper_bound(first);
     known.last = Sequence{next == begins.end() ? first.value - 1 : next->value - 1};
   }
+  return {};
 }
 
 std::vector<SegmentInfo> SegmentSet::infos() const {
@@ -111,7 +114,8 @@ void SegmentSet::close(Sequence first) {
 }
 
 // The new name makes the end of the segment one step: a half-destroyed one is never taken for
-// damage.
+// damage. What a replacement that failed has left goes first: without the segment the next start
+// would take it for one whose exchange was interrupted.
 Status SegmentSet::destroy(Sequence first) {
   {
     const std::lock_guard lock(mutex_);
@@ -122,6 +126,10 @@ Status SegmentSet::destroy(Sequence first) {
   }
   const std::string path = paths_.segment(first);
   const std::string dropping = path + std::string(kDroppingSuffix);
+  for (const std::string_view suffix : {kRebuiltSuffix, kSalvageSuffix}) {
+    Status removed = remove_tree(context_.env, path + std::string(suffix));
+    if (!removed) return removed;
+  }
   if (Status moved = move_directory(context_.env, path, dropping); !moved) return moved;
   return remove_tree(context_.env, dropping);
 }

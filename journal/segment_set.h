@@ -24,8 +24,8 @@ class SegmentSet {
       : context_(context), paths_(std::move(paths)) {}
 
   /// Lists the directory. `elsewhere`: where ranges begin that are in no segment any more. Called
-  /// once, before anything else.
-  void load(const std::vector<Sequence>& elsewhere = {});
+  /// once, before anything else. Errors: kIo: it cannot be read.
+  [[nodiscard]] Status load(const std::vector<Sequence>& elsewhere = {});
 
   [[nodiscard]] std::vector<SegmentInfo> infos() const;
   [[nodiscard]] std::vector<Sequence> firsts() const;

@@ -5,6 +5,7 @@
 
 #include "capstan/base/check.h"
 #include "capstan/base/cursor.h"
+#include "files.h"
 #include "leveldb/write_batch.h"
 #include "leveldb_error.h"
 
@@ -68,6 +69,7 @@ Result<std::unique_ptr<StateDb>> StateDb::open(const DatabaseContext& context,
   context.env.run_background();
   std::unique_ptr<StateDb> state(
       new StateDb(context.env, std::unique_ptr<leveldb::DB>(opened), path));
+  if (Status named = sync_name(context.env, path); !named) return named.error();
   if (Status sound = state->check(); !sound) return sound.error();
   return state;
 }

@@ -39,7 +39,7 @@ class StateDb {
   /// Calls `row` for every row by ascending key; its error ends the walk.
   [[nodiscard]] Status rows(const std::function<Status(Bytes key, Bytes value)>& row) const;
 
-  /// One synced write. Errors: kIo: closed for good.
+  /// One synced write. Errors: kIo: this object takes no other; one that opens the same state does.
   [[nodiscard]] Status write(const Checkpoint& checkpoint, CommitNumber last_commit,
                              std::uint64_t id_time_ceiling_ns);
 

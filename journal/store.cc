@@ -13,6 +13,7 @@
 #include "block_codec.h"
 #include "block_lookup.h"
 #include "capstan/base/check.h"
+#include "checkpoint_writer.h"
 #include "cold_store.h"
 #include "env.h"
 #include "files.h"
@@ -21,7 +22,6 @@
 #include "salvage.h"
 #include "segment.h"
 #include "segment_set.h"
-#include "state_db.h"
 #include "witness.h"
 
 namespace capstan {
@@ -69,11 +69,12 @@ struct JournalStore::Parts {
         env(real_disk ? std::make_unique<JournalEnv>(directory_sync)
                       : std::make_unique<JournalEnv>(*options.env, Background::kInline)),
         cache(leveldb::NewLRUCache(kCacheBytes)),
-        context{*env, *cache, log, options.write_buffer_bytes},
+        context{*env, *cache, log, options.write_buffer_bytes, true, options.reserve_bytes},
         ballast(paths.ballast(), options.ballast_bytes),
         segments(context, paths),
         cold(context, paths),
-        lookup(context, paths, segments, cold) {}
+        lookup(context, paths, segments, cold),
+        checkpoints(context, paths.state()) {}
 
   Status open_files();
   Status open_segment_for(const Commit& commit);
@@ -94,6 +95,7 @@ struct JournalStore::Parts {
   SegmentSet segments;
   ColdStore cold;
   BlockLookup lookup;
+  CheckpointWriter checkpoints;  ///< The reader's.
   bool recovered = false;
 
   // The committing thread's.
@@ -107,8 +109,6 @@ struct JournalStore::Parts {
 
   // The reader's calls exclude each other.
   std::mutex reader_mutex;
-  std::unique_ptr<StateDb> state;
-  std::optional<Error> state_error;
 
   // What both look at.
   mutable std::mutex tail_mutex;
@@ -136,8 +136,7 @@ Status JournalStore::Parts::open_files() {
   if (Status opened_cold = cold.open(); !opened_cold) return opened_cold;
   std::vector<Sequence> elsewhere;
   for (const ColdRange& range : cold.ranges()) elsewhere.push_back(range.first);
-  segments.load(elsewhere);
-  return {};
+  return segments.load(elsewhere);
 }
 
 // Lets go of the full segment first: from then on the reader may drop it.
@@ -182,7 +181,7 @@ Result<RecoverySummary> JournalStore::recover(RecoverySink& sink, Replay replay)
     p.open = std::move(*newest);
     p.segments.grow(summary.last_sequence, 0);
   }
-  p.state = std::move(done->state);
+  p.checkpoints.begin(std::move(done->state));
   p.last_checksum = done->last_checksum;
   p.last_commit = summary.last_commit;
   p.last_sequence = summary.last_sequence;
@@ -235,7 +234,6 @@ Status JournalStore::write_checkpoint(const Checkpoint& checkpoint) {
   Parts& p = *parts_;
   CAPSTAN_CHECK(p.recovered);
   const std::lock_guard guard(p.reader_mutex);
-  if (p.state_error) return *p.state_error;
   CommitNumber last_commit;
   std::uint64_t ceiling = 0;
   {
@@ -244,13 +242,12 @@ Status JournalStore::write_checkpoint(const Checkpoint& checkpoint) {
     last_commit = p.last_commit;
     ceiling = p.id_time_ceiling_ns;
   }
-  Status written = p.state->write(checkpoint, last_commit, ceiling);
+  Status written = p.checkpoints.write(checkpoint, last_commit, ceiling);
 #ifdef __GLIBC__
   // The C library keeps what lies between pieces that are in use: after a snapshot, that is much.
   if (p.memory_is_due.exchange(false)) malloc_trim(0);
 #endif
-  if (!written) p.state_error = Error{ErrorCode::kIo, written.error().context};
-  return p.state_error ? Status(*p.state_error) : Status();
+  return written;
 }
 
 // Of a segment that is here, or of what cold/ has in its place. Where its row is lost, it ends

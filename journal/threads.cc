@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <iterator>
 #include <mutex>
@@ -33,7 +34,8 @@ std::optional<Error> error_of(const Status& status) {
   return status.error();
 }
 
-/// Jobs for one thread, which takes all that wait at once.
+/// Jobs for one thread, which takes all that wait at once. Behind them, one a turn, come those that
+/// nobody waits for: of these there may be any number, and they keep no other job for long.
 template <typename Job>
 class JobQueue {
  public:
@@ -46,18 +48,30 @@ class JobQueue {
     changed_.notify_one();
   }
 
+  void push_behind(Job job) {
+    const std::lock_guard lock(mutex_);
+    CAPSTAN_CHECK(!closed_);
+    behind_.push_back(std::move(job));
+    changed_.notify_one();
+  }
+
   void close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     changed_.notify_one();
   }
 
-  /// Replaces `jobs` by everything that waits; false when the queue is closed and empty.
+  /// Replaces `jobs` by everything that waits, and one of those behind it; false when the queue is
+  /// closed and empty.
   [[nodiscard]] bool take(std::vector<Job>& jobs) {
     jobs.clear();
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
+    changed_.wait(lock, [this] { return closed_ || !waiting_.empty() || !behind_.empty(); });
     waiting_.swap(jobs);
+    if (!behind_.empty()) {
+      jobs.push_back(std::move(behind_.front()));
+      behind_.pop_front();
+    }
     return !jobs.empty();
   }
 
@@ -66,6 +80,7 @@ class JobQueue {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Job> waiting_;
+  std::deque<Job> behind_;
   bool closed_ = false;
 };
 
@@ -181,7 +196,7 @@ void JournalThreads::checkpoint(Checkpoint checkpoint) {
 void JournalThreads::store_cold(ColdPart part) { parts_->reader_jobs.push(std::move(part)); }
 
 void JournalThreads::drop_segment(Sequence first, Keep keep) {
-  parts_->reader_jobs.push(DropJob{first, keep});
+  parts_->reader_jobs.push_behind(DropJob{first, keep});
 }
 
 std::size_t JournalThreads::drain(std::vector<JournalResult>& results) {

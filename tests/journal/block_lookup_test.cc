@@ -86,6 +86,41 @@ TEST(BlockLookup, ASealedSegmentThatDoesNotCheckIsReplacedAndTheLossIsExact) {
   EXPECT_EQ(world.disk.files().size(), files) << "once is enough";
 }
 
+// Goal: on a disk that is nearly full a damaged segment stops nothing: its replacement waits.
+TEST(BlockLookup, ASealedSegmentIsReplacedWhenThereIsRoomForThatAndForTheReserve) {
+  constexpr std::uint64_t kReserve = 100'000;
+  World world;
+  world.options.reserve_bytes = kReserve;
+  world.start();
+  for (int segment = 0; segment < 2; ++segment) {
+    ASSERT_TRUE(world.try_write(world.make(2, true, false, 1200)).ok());
+  }
+  world.checkpoint(40, {{"a", "1"}});
+  world.start();
+  ASSERT_TRUE(world.store->read(sequences({1})).ok());
+  world.stop();
+  const auto spot = world.find_on_disk(11);
+  ASSERT_TRUE(spot.path.ends_with(".ldb"));
+  world.disk.flip_bit(spot.path, spot.offset, 0);
+  world.start();
+  ASSERT_TRUE(world.store->read(sequences({1})).ok());
+  const std::uint64_t bytes = world.store->segments().front().bytes;
+  world.disk.full_after(world.disk.bytes_used() + kReserve + bytes);
+  const auto files = world.disk.files();
+  for (int again = 0; again < 2; ++again) {
+    const auto blocks = world.store->read(sequences({11}));
+    ASSERT_FALSE(blocks.ok());
+    EXPECT_EQ(blocks.error().code, ErrorCode::kIo);
+    EXPECT_NE(blocks.error().context.find("free"), std::string::npos) << blocks.error().context;
+    EXPECT_EQ(world.disk.files(), files);
+  }
+  EXPECT_TRUE(world.store->read(sequences({1, 21})).ok());
+  world.write(1);
+  world.disk.full_after(world.disk.bytes_used() + kReserve + 5 * bytes);
+  EXPECT_EQ(world.store->read(sequences({11})).error().code, ErrorCode::kDamaged);
+  EXPECT_EQ(world.store->lost_at(Sequence{11}), gap(11, 20));
+}
+
 // A start turns the log of the open segment into a table; damage to that is not looked for.
 TEST(BlockLookup, DamageInTheOpenSegmentIsBetweenTheSoundBlocksAroundIt) {
   World world;

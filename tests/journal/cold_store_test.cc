@@ -1,6 +1,8 @@
 // Thinned copies of segments, through JournalStore: FORMAT.md §10.
 #include "cold_store.h"
 
+#include <utility>
+
 #include "journal_world.h"
 
 namespace capstan {
@@ -191,6 +193,74 @@ TEST(ColdStore, ADamagedCopyCostsItsBlockAndNamesIt) {
     EXPECT_TRUE(is_thinned(world, 71, 71));
     EXPECT_EQ(read_error(world, 41), ErrorCode::kNotFound);
   }
+}
+
+SharedBlock large(std::uint64_t base) { return make_block(base, 1500); }
+
+bool is_large(World& world, std::uint64_t base) {
+  const auto blocks = world.store->read(sequences({base}));
+  return blocks && same(*blocks->front(), *large(base));
+}
+
+Status copy_large(World& world, std::uint64_t segment, std::uint64_t base, bool begins) {
+  return world.store->store_cold({Sequence{segment}, begins, {large(base)}});
+}
+
+// Goal: damage that LevelDB meets when it joins tables, after which it takes no more writes, is
+// repaired, and copies go on. Method: every start makes a table; four of them are joined.
+TEST(ColdStore, DamageInATableThatIsJoinedIsRepairedAndCopiesGoOn) {
+  World world;
+  fill(world);
+  bool begins = true;
+  for (const std::uint64_t base : {41U, 51U, 61U}) {
+    ASSERT_TRUE(copy_large(world, 41, base, std::exchange(begins, false)).ok());
+    world.start();
+  }
+  world.stop();
+  const auto spot = world.find_on_disk(51, "/data/cold");
+  ASSERT_TRUE(spot.path.ends_with(".ldb"));
+  world.disk.flip_bit(spot.path, spot.offset, 3);
+  world.start();
+  ASSERT_TRUE(copy_large(world, 41, 71, false).ok());
+  ASSERT_TRUE(world.store->drop_segment(Sequence{41}, Keep::kCold).ok());
+  world.start();
+  ASSERT_TRUE(copy_large(world, 81, 91, true).ok());
+  ASSERT_TRUE(copy_large(world, 81, 101, false).ok());
+  ASSERT_TRUE(world.store->drop_segment(Sequence{81}, Keep::kCold).ok());
+  for (int start = 0; start < 2; ++start) {
+    for (const std::uint64_t base : {41U, 61U, 71U, 91U, 101U}) {
+      EXPECT_TRUE(is_large(world, base)) << base;
+    }
+    EXPECT_EQ(read_error(world, 51), ErrorCode::kDamaged);
+    EXPECT_EQ(world.store->lost_at(Sequence{51}), gap(51, 60));
+    world.start();
+  }
+}
+
+TEST(ColdStore, ADamagedCopyIsReplacedWhenThereIsRoom) {
+  World world;
+  fill(world);
+  bool begins = true;
+  for (const std::uint64_t base : {51U, 61U, 71U}) {
+    ASSERT_TRUE(copy_large(world, 41, base, std::exchange(begins, false)).ok());
+  }
+  ASSERT_TRUE(world.store->drop_segment(Sequence{41}, Keep::kCold).ok());
+  world.start();
+  world.stop();
+  const auto spot = world.find_on_disk(61, "/data/cold");
+  ASSERT_TRUE(spot.path.ends_with(".ldb"));
+  world.disk.flip_bit(spot.path, spot.offset, 3);
+  world.start();
+  world.disk.full_after(world.disk.bytes_used() + 5000);
+  const auto files = world.disk.files();
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(read_error(world, 65), ErrorCode::kIo);
+    EXPECT_TRUE(is_large(world, 51) && is_large(world, 71));
+    EXPECT_EQ(world.disk.files(), files);
+  }
+  world.disk.full_after(std::nullopt);
+  EXPECT_EQ(read_error(world, 65), ErrorCode::kDamaged);
+  EXPECT_TRUE(is_large(world, 51) && is_large(world, 71));
 }
 
 // Goal: whatever bit of cold/ is flipped, what was kept is read as it was, or named as lost.

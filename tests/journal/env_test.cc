@@ -1,8 +1,14 @@
 #include "env.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <filesystem>
+#include <fstream>
+#include <vector>
 
 #include "memory_env.h"
+#include "temporary_folder.h"
 
 namespace capstan {
 namespace {
@@ -78,6 +84,81 @@ TEST(JournalEnv, ASyncIsAnnouncedOnceAndInItsDirectoryAlone) {
   log.env.announce_sync("/segment", {});
   ASSERT_TRUE(log.file->Sync().ok());
   EXPECT_EQ(here, 1);
+}
+
+TEST(JournalEnv, AnAnnouncementIsTakenBackInItsDirectoryAlone) {
+  AnnouncedLog log;
+  int here = 0;
+  log.env.announce_sync("/segment", [&] { ++here; });
+  log.env.announce_sync("/cold", {});
+  ASSERT_TRUE(log.file->Sync().ok());
+  EXPECT_EQ(here, 1);
+}
+
+// ---- Tables on the real disk ----
+
+constexpr std::size_t kTableBytes = 64 * 1024;
+
+/// Real files of 64 KiB, read as tables are.
+class RealTables : public testing::Test {
+ protected:
+  std::string make(const std::string& name) {
+    const std::string path = folder_ / name;
+    std::ofstream(path) << std::string(kTableBytes, name.front());
+    return path;
+  }
+  std::unique_ptr<leveldb::RandomAccessFile> open(JournalEnv& env, const std::string& path) {
+    leveldb::RandomAccessFile* file = nullptr;
+    EXPECT_TRUE(env.NewRandomAccessFile(path, &file).ok());
+    return std::unique_ptr<leveldb::RandomAccessFile>(file);
+  }
+  leveldb::Status read(const leveldb::RandomAccessFile& file, std::uint64_t offset) {
+    scratch_.assign(100, '.');
+    return file.Read(offset, scratch_.size(), &piece_, scratch_.data());
+  }
+
+  const TemporaryFolder folder_;
+  PosixDirectorySync names_;
+  std::string scratch_;
+  leveldb::Slice piece_;
+};
+
+// Goal: what a disk cannot give ends a read, and not the process. Method: a file that loses its end
+// while it is open; mapped into memory, it would be a SIGBUS.
+TEST_F(RealTables, WhatCannotBeReadIsAnErrorAndNotTheEndOfTheProcess) {
+  JournalEnv env(names_);
+  const std::string path = make("a.ldb");
+  const auto table = open(env, path);
+  ASSERT_TRUE(read(*table, 40'000).ok());
+  EXPECT_EQ(piece_.ToString(), std::string(100, 'a'));
+  EXPECT_TRUE(read(*table, kTableBytes - 99).IsCorruption());
+  std::filesystem::resize_file(path, 5'000);
+  EXPECT_TRUE(read(*table, 40'000).IsCorruption());
+  EXPECT_TRUE(read(*table, 4'000).ok());
+}
+
+TEST_F(RealTables, AFileWithoutAnyOctetIsDamage) {
+  JournalEnv env(names_);
+  const std::string path = make("a.ldb");
+  std::filesystem::resize_file(path, 0);
+  leveldb::RandomAccessFile* file = nullptr;
+  EXPECT_TRUE(env.NewRandomAccessFile(path, &file).IsCorruption());
+}
+
+TEST_F(RealTables, MoreOfThemAreReadThanMayBeHeldOpen) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = 64;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  {
+    JournalEnv env(names_);
+    const std::string path = make("a.ldb");
+    std::vector<std::unique_ptr<leveldb::RandomAccessFile>> tables;
+    for (int n = 0; n < 200; ++n) tables.push_back(open(env, path));
+    for (const auto& table : tables) EXPECT_TRUE(table && read(*table, 100).ok());
+  }
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 }  // namespace

@@ -29,6 +29,34 @@ TEST(Files, AQuarantineNeverReplacesAnother) {
   }
 }
 
+// Goal: a process that ends between the creation of a directory and the sync of its name leaves one
+// that the next process has to sync.
+TEST(Files, ADirectoryThatIsThereAlreadyIsMadeDurable) {
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    MemoryEnv disk;
+    JournalEnv env(disk, Background::kInline);
+    ASSERT_TRUE(disk.CreateDir("/data").ok());
+    ASSERT_TRUE(make_directory(env, "/data").ok());
+    Random random(seed);
+    disk.crash(random);
+    EXPECT_TRUE(disk.FileExists("/data")) << seed;
+  }
+}
+
+TEST(Files, ADirectoryThatCannotBeReadIsNotTakenForAnEmptyOne) {
+  MemoryEnv disk;
+  JournalEnv env(disk, Background::kInline);
+  ASSERT_TRUE(make_directory(env, "/a").ok());
+  ASSERT_TRUE(leveldb::WriteStringToFile(&env, "x", "/a/000003.log").ok());
+  EXPECT_TRUE(list_directory(env, "/missing")->empty());
+  EXPECT_FALSE(holds_data(env, "/missing"));
+  disk.fail_listings(true);
+  EXPECT_EQ(list_directory(env, "/a").error().code, ErrorCode::kIo);
+  EXPECT_EQ(remove_tree(env, "/a").error().code, ErrorCode::kIo);
+  EXPECT_EQ(copy_directory(env, "/a", "/b").error().code, ErrorCode::kIo);
+  EXPECT_TRUE(holds_data(env, "/a"));
+}
+
 TEST(Files, ATreeIsRemovedWithAllBelow) {
   MemoryEnv disk;
   JournalEnv env(disk, Background::kInline);
@@ -52,7 +80,7 @@ TEST(Salvage, AnInterruptedExchangeIsFinishedAndWorkingCopiesGo) {
     ASSERT_TRUE(make_directory(env, path).ok());
   }
   ASSERT_TRUE(finish_interrupted(env, paths.journal()).ok());
-  EXPECT_EQ(list_directory(env, paths.journal()),
+  EXPECT_EQ(*list_directory(env, paths.journal()),
             (std::vector<std::string>{"00000000000000000001", "00000000000000000001.quarantined-1",
                                       "00000000000000000005"}));
 }

@@ -168,16 +168,74 @@ TEST(JournalStore, AFullDiskStopsItAndKeepsWhatWasCommitted) {
   EXPECT_TRUE(world.summary.gaps.empty());
 }
 
-TEST(JournalStore, AFailedCheckpointLeavesCommitsAlone) {
+TEST(JournalStore, AFailedCheckpointLeavesCommitsAloneAndIsWrittenWithTheNext) {
   World world;
   world.start();
   world.write(2);
+  world.checkpoint(10, {{"a", "0"}, {"b", "0"}, {"c", "0"}});
   world.disk.fail_sync_after(0);
-  EXPECT_EQ(world.store->write_checkpoint({Sequence{10}, {{"a", "1"}}, {}}).error().code,
-            ErrorCode::kIo);
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(
+        world.store->write_checkpoint({Sequence{10}, {{"a", "1"}, {"d", "1"}}, {"b"}}).error().code,
+        ErrorCode::kIo);
+  }
   world.disk.fail_sync_after(std::nullopt);
-  EXPECT_FALSE(world.store->write_checkpoint({Sequence{20}, {}, {}}).ok());
   world.write(1);
+  world.checkpoint(30, {{"b", "2"}}, {"d"});
+  world.checkpoint(30, {{"e", "3"}});
+  world.start();
+  EXPECT_EQ(world.summary.applied, Sequence{30});
+  EXPECT_EQ(world.sink.rows,
+            (std::map<std::string, std::string>{{"a", "1"}, {"b", "2"}, {"c", "0"}, {"e", "3"}}));
+  EXPECT_TRUE(world.summary.quarantined.empty());
+}
+
+TEST(JournalStore, ACheckpointThatFailsOnceIsWrittenAgainAtOnce) {
+  World world;
+  world.start();
+  world.write(2);
+  world.disk.fail_one_sync_after(0);
+  world.checkpoint(20, {{"a", "1"}});
+  world.start();
+  EXPECT_EQ(world.summary.applied, Sequence{20});
+}
+
+// Goal: rows of a change alone are never taken for the whole state.
+TEST(JournalStore, AStateThatIsGoneIsNotContinuedAfterAFailedCheckpoint) {
+  World world;
+  world.start();
+  world.write(2);
+  world.checkpoint(10, {{"a", "1"}});
+  world.disk.fail_sync_after(0);
+  EXPECT_FALSE(world.store->write_checkpoint({Sequence{20}, {{"b", "1"}}, {}}).ok());
+  world.disk.fail_sync_after(std::nullopt);
+  for (const std::string& path : world.disk.files()) {
+    if (path.rfind("/data/state/", 0) != 0) continue;
+    ASSERT_TRUE(world.disk.RemoveFile(path).ok());
+  }
+  EXPECT_FALSE(world.store->write_checkpoint({Sequence{20}, {{"c", "1"}}, {}}).ok());
+  EXPECT_FALSE(world.store->write_checkpoint({Sequence{20}, {{"c", "1"}}, {}}).ok());
+  world.start();
+  EXPECT_TRUE(world.sink.rows.empty());
+  EXPECT_EQ(world.sink.bases(), (std::vector<std::uint64_t>{1, 11})) << "all of the WAL is there";
+}
+
+// Goal: what a replacement that failed has left never comes back as the segment.
+TEST(JournalStore, WithASegmentGoesWhatAReplacementOfItHasLeft) {
+  World world;
+  world.start();
+  world.write(2);
+  world.write(2, true, true);
+  world.checkpoint(40, {{"a", "1"}});
+  for (const char* left : {"rebuilt", "salvage"}) {
+    const std::string path = std::string("/data/journal/00000000000000000001.") + left;
+    ASSERT_TRUE(world.disk.CreateDir(path).ok());
+    ASSERT_TRUE(leveldb::WriteStringToFile(&world.disk, "half", path + "/000003.log").ok());
+  }
+  ASSERT_TRUE(world.store->drop_segment(Sequence{1}).ok());
+  world.start();
+  EXPECT_EQ(world.summary.segments, sequences({21}));
+  EXPECT_TRUE(world.summary.gaps.empty());
 }
 
 TEST(JournalStore, TheSecondOpenerIsRefused) {
@@ -236,6 +294,44 @@ TEST_F(RealDisk, WhatWasCommittedComesBackAndTheHolderIsNamed) {
   EXPECT_TRUE(summary->gaps.empty());
   ASSERT_TRUE((*store)->release_ballast().ok());
   EXPECT_FALSE(std::filesystem::exists(options_.directory + "/ballast"));
+}
+
+/// The only table below `folder`, which a start has made of a log.
+std::string table_below(const std::string& folder) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() == ".ldb") return entry.path();
+  }
+  ADD_FAILURE() << "no table in " << folder;
+  return {};
+}
+
+// Goal: file systems that lose bytes leave files without any; that is damage, and is repaired.
+TEST_F(RealDisk, ATableWithoutAnyOctetIsDamageAndNamed) {
+  {
+    auto store = *JournalStore::open(options_);
+    CollectingSink nothing;
+    ASSERT_TRUE(store->recover(nothing).ok());
+    Commit commit;
+    commit.number = CommitNumber{1};
+    commit.opens_segment = true;
+    commit.blocks = {journal_test::make_block(1), journal_test::make_block(11)};
+    ASSERT_TRUE(store->commit(commit).ok());
+    ASSERT_TRUE(store->write_checkpoint({Sequence{10}, {{"a", "1"}}, {}}).ok());
+  }
+  {
+    auto store = *JournalStore::open(options_);
+    CollectingSink nothing;
+    ASSERT_TRUE(store->recover(nothing).ok());
+  }
+  for (const char* folder : {"/journal", "/state"}) {
+    std::filesystem::resize_file(table_below(options_.directory + folder), 0);
+  }
+  auto store = *JournalStore::open(options_);
+  CollectingSink sink;
+  const auto summary = store->recover(sink);
+  ASSERT_TRUE(summary.ok()) << summary.error().text();
+  EXPECT_EQ(summary->quarantined.size(), 2U);
+  EXPECT_EQ(summary->gaps, (std::vector<Gap>{journal_test::gap(1, 20)}));
 }
 
 // ---- Written ----

@@ -90,6 +90,28 @@ TEST(JournalThreads, WhatIsQueuedIsFinishedBeforeTheEnd) {
   EXPECT_EQ(world.store->segments().back().last, Sequence{300});
 }
 
+// Goal: a census may find more segments to drop than the reader's queue holds.
+TEST(JournalThreads, AnyNumberOfDropsIsTakenAndKeepsNoReadWaiting) {
+  constexpr std::size_t kDrops = kQueuedReaderJobsMax + 1000;
+  World world;
+  world.start();
+  world.write(2);
+  JournalThreads threads(*world.store);
+  world.disk.stall_syncs(true);
+  threads.checkpoint({Sequence{20}, {{"a", "1"}}, {}});
+  world.disk.wait_for_stalled_sync();
+  for (std::uint64_t n = 0; n < kDrops; ++n) threads.drop_segment(Sequence{1000 + n}, Keep::kCold);
+  threads.read(ReadId{1}, sequences({1}));
+  world.disk.stall_syncs(false);
+  const auto results = collect(threads, kDrops + 2);
+  EXPECT_TRUE(std::holds_alternative<CheckpointDone>(results.at(0)));
+  EXPECT_TRUE(std::holds_alternative<ReadDone>(results.at(1)));
+  std::uint64_t expected = 1000;
+  for (std::size_t i = 2; i < results.size(); ++i) {
+    ASSERT_EQ(std::get<SegmentDropped>(results[i]).first, Sequence{expected++});
+  }
+}
+
 TEST(JournalThreads, ReadsRunBesideCommits) {
   World world;
   world.start();

@@ -156,6 +156,17 @@ void MemoryEnv::keep_renamed(Node& node, const Names& before) {
   }
 }
 
+// Nor is a directory ever found under two names, which would be emptied under both.
+void MemoryEnv::keep_one_name(Node& node, Random& random) {
+  std::map<const Node*, std::string> named;
+  const Names all = node.names;
+  for (const auto& [name, child] : all) {
+    if (!child->directory) continue;
+    const auto [first, fresh] = named.try_emplace(child.get(), name);
+    if (!fresh) node.names.erase(random.one_in(2) ? name : first->second);
+  }
+}
+
 void MemoryEnv::crash_node(Node& node, Random& random) {
   if (!node.directory) {
     const std::uint64_t unsynced = node.bytes.size() - node.synced_bytes;
@@ -181,6 +192,7 @@ void MemoryEnv::crash_node(Node& node, Random& random) {
     }
   }
   keep_renamed(node, before);
+  keep_one_name(node, random);
   node.durable_names = node.names;
   for (const auto& [name, child] : node.names) crash_node(*child, random);
 }
@@ -194,6 +206,18 @@ void MemoryEnv::crash(Random& random) {
 void MemoryEnv::fail_sync_after(std::optional<std::uint64_t> count) {
   const std::lock_guard lock(mutex_);
   syncs_left_ = count;
+  one_sync_fails_ = false;
+}
+
+void MemoryEnv::fail_one_sync_after(std::uint64_t count) {
+  const std::lock_guard lock(mutex_);
+  syncs_left_ = count;
+  one_sync_fails_ = true;
+}
+
+void MemoryEnv::fail_listings(bool fail) {
+  const std::lock_guard lock(mutex_);
+  fail_listings_ = fail;
 }
 
 void MemoryEnv::fail_writes(bool fail) {
@@ -293,7 +317,10 @@ Status MemoryEnv::append(Node& node, const Slice& data) {
 bool MemoryEnv::sync_fails() {
   ++syncs_;
   if (!syncs_left_) return false;
-  if (*syncs_left_ == 0) return true;
+  if (*syncs_left_ == 0) {
+    if (one_sync_fails_) syncs_left_.reset();
+    return true;
+  }
   --*syncs_left_;
   return false;
 }
@@ -318,6 +345,12 @@ bool MemoryEnv::sync_names(const std::string& path) {
 bool MemoryEnv::sync_directory(const std::string& path) {
   const std::lock_guard lock(mutex_);
   return sync_names(path);
+}
+
+std::optional<std::uint64_t> MemoryEnv::free_bytes(const std::string&) {
+  const std::lock_guard lock(mutex_);
+  if (!capacity_bytes_) return std::nullopt;
+  return *capacity_bytes_ - std::min(*capacity_bytes_, bytes_below(*root_));
 }
 
 Status MemoryEnv::NewSequentialFile(const std::string& path, leveldb::SequentialFile** file) {
@@ -371,6 +404,7 @@ bool MemoryEnv::FileExists(const std::string& path) {
 Status MemoryEnv::GetChildren(const std::string& path, std::vector<std::string>* names) {
   const std::lock_guard lock(mutex_);
   names->clear();
+  if (fail_listings_) return refused(path);
   const auto node = find(path);
   if (node == nullptr || !node->directory) return missing(path);
   for (const auto& [name, child] : node->names) names->push_back(name);

@@ -37,6 +37,10 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   /// The next `count` syncs, of files or directories, succeed; all later ones fail. Empty: all
   /// succeed.
   void fail_sync_after(std::optional<std::uint64_t> count);
+  /// The next `count` syncs succeed, the one after them fails, and all later ones succeed.
+  void fail_one_sync_after(std::uint64_t count);
+  /// No directory can be listed.
+  void fail_listings(bool fail);
   /// All writes, creations, renames and removals fail.
   void fail_writes(bool fail);
   /// Room for so many bytes in all files together. Empty: no limit.
@@ -94,6 +98,7 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   // ------------------------------------------------------------------------------
 
   [[nodiscard]] bool sync_directory(const std::string& path) override;
+  [[nodiscard]] std::optional<std::uint64_t> free_bytes(const std::string& path) override;
 
  private:
   struct Node;
@@ -125,6 +130,7 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   void crash_node(Node& node, Random& random);
   [[nodiscard]] static std::shared_ptr<Node> copy_of(const Node& node);
   static void keep_renamed(Node& node, const Names& before);
+  static void keep_one_name(Node& node, Random& random);
   [[nodiscard]] static std::uint64_t bytes_below(const Node& node);
 
   struct Work {
@@ -138,6 +144,8 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   std::set<std::string> locks_;
   std::deque<Work> queued_;
   std::optional<std::uint64_t> syncs_left_;
+  bool one_sync_fails_ = false;
+  bool fail_listings_ = false;
   std::optional<std::uint64_t> capacity_bytes_;
   bool fail_writes_ = false;
   bool lie_about_sync_ = false;

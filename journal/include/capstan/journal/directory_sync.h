@@ -1,6 +1,9 @@
-// How the journal asks for the durability of names, which leveldb::Env knows nothing about.
+// What the journal asks of a disk and leveldb::Env knows nothing about: the durability of names, and
+// the room that is left.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace capstan {
@@ -16,6 +19,12 @@ class DirectorySync {
 
   /// False when the entries directly below `path` may not survive a power cut.
   [[nodiscard]] virtual bool sync_directory(const std::string& path) = 0;
+
+  /// What may still be written to the disk that `path` lies on; empty when nobody knows.
+  [[nodiscard]] virtual std::optional<std::uint64_t> free_bytes(const std::string& path) {
+    static_cast<void>(path);
+    return std::nullopt;
+  }
 };
 
 }  // namespace capstan

@@ -29,6 +29,8 @@ struct JournalOptions {
   std::size_t write_buffer_bytes = std::size_t{16} << 20;
   /// Disk space held back for recovery on a full disk; 0 holds none. Ignored when `env` is given.
   std::uint64_t ballast_bytes = std::uint64_t{8} << 20;
+  /// Free space that replacing a damaged segment in a running hub does not touch. A start may.
+  std::uint64_t reserve_bytes = 0;
 };
 
 struct SegmentInfo {
@@ -114,9 +116,9 @@ class JournalStore {
   ///
   /// After a start from a snapshot or from sequence 1 the checkpoint on disk is empty: the first
   /// write_checkpoint() must hold every row of the state, not only the changed ones.
-  /// Errors: kDamaged: neither checkpoint nor snapshot is readable. kUnsupportedVersion: a block
-  /// has a
-  ///         newer format. kIo. The sink's own. After an error the store is of no use.
+  /// Errors: kDamaged: neither checkpoint nor snapshot is readable, or no segment is there although
+  ///         checkpoint or witness know of some. kUnsupportedVersion: a block has a newer format.
+  ///         kIo. The sink's own. After an error the store is of no use.
   [[nodiscard]] Result<RecoverySummary> recover(RecoverySink& sink,
                                                 Replay replay = Replay::kNeeded);
 
@@ -136,7 +138,8 @@ class JournalStore {
   /// Checked blocks by a sequence of one of their records, in the order asked for: whole ones, or
   /// of a segment that is cold what was kept of them.
   ///
-  /// A sealed segment that does not check is replaced first, as a start does (FORMAT.md §8).
+  /// A sealed segment that does not check is replaced first, as a start does (FORMAT.md §8), when
+  /// the disk has room for that; else the error is kIo, and a later call tries again.
   /// Errors: kDamaged: the text names the range that is lost. kNotFound: dropped, or never written.
   ///         kIo. An error is about the first sequence that could not be read.
   [[nodiscard]] Result<std::vector<SharedBlock>> read(std::span<const Sequence> sequences);
@@ -149,9 +152,8 @@ class JournalStore {
   /// Writes all changes of a checkpoint, or none, and waits until they would survive a power cut.
   ///
   /// Shape:  `applied` is at most the last committed sequence and never goes back.
-  /// Errors: kIo: the checkpoint on disk is the old or the new one, and the state on disk is
-  /// closed:
-  ///         every later checkpoint returns the error. Commits go on.
+  /// Errors: kIo: the checkpoint on disk is the old or the new one. What could not be written is
+  ///         kept, and written with the next checkpoint. Commits go on.
   [[nodiscard]] Status write_checkpoint(const Checkpoint& checkpoint);
 
   /// Keeps thinned blocks of a sealed segment beside it, and waits until they would survive a power

@@ -14,12 +14,13 @@ namespace capstan {
 using JournalResult = std::variant<Written, Committed, CommitUnknown, ReadDone, CheckpointDone,
                                    ColdPartStored, SegmentDropped>;
 
-/// The caller's windows stay below these; queueing more is a programmer error.
+/// The caller's windows stay below these; queueing more is a programmer error. Drops do not count.
 inline constexpr std::size_t kQueuedCommitsMax = 64;
 inline constexpr std::size_t kQueuedReaderJobsMax = 4096;
 
 /// Owns the journal thread (commits, in order, one sync each) and the reader thread (reads,
-/// checkpoints, cold copies, drops, in order). Every request has exactly one result, before which a
+/// checkpoints, cold copies, in order; drops, in their own order, one by one whenever all else that
+/// waited is done). Every request has exactly one result, before which a
 /// commit that asks for it is told as Written; results of the two threads may overtake each other.
 ///
 /// Thread: all calls from one thread, the core's.
