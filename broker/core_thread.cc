@@ -19,6 +19,8 @@ constexpr std::uint64_t kGaugesIntervalNs = kNsPerSecond;
 constexpr std::uint64_t kAuditsPerSecondMax = 100;
 /// A full pipe is tried again this often; libzmq does not tell when it has room.
 constexpr long kOutboxRetryMs = 2;
+/// As sysexits.h has it for what should not happen.
+constexpr int kExitSoftware = 70;
 
 }  // namespace
 
@@ -87,6 +89,10 @@ void CoreThread::gather_signals(std::vector<Event>& events) {
 }
 
 void CoreThread::gather_gauges(std::vector<Event>& events, const Time& now) {
+  if (!parts_.auth.running()) {
+    Stop stop{"the auth thread has ended: nobody can enter any more", kExitSoftware};
+    return perform(stop);
+  }
   const std::uint64_t refused = parts_.auth.refused_handshakes();
   if (now.monotonic_ns < gauges_at_ns_ && refused == last_refused_handshakes_) return;
   gauges_at_ns_ = now.monotonic_ns + kGaugesIntervalNs;

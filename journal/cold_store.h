@@ -31,8 +31,8 @@ class ColdStore {
  public:
   ColdStore(const DatabaseContext& context, DataPaths paths);
 
-  /// Opens what is there; damaged, it is replaced by what of it proves itself. The first time is that
-  /// of a start, which may use up the disk for it.
+  /// Opens what is there; damaged, it is replaced by what of it proves itself. The first time is
+  /// that of a start, which may use up the disk for it.
   /// Errors: kIo; kUnsupportedVersion.
   [[nodiscard]] Status open();
 
@@ -78,8 +78,8 @@ class ColdStore {
   [[nodiscard]] Status load();
   [[nodiscard]] Status salvage();
   [[nodiscard]] Status write(leveldb::WriteBatch& batch);
-  /// Whatever damage a change meets, in the tables or in LevelDB's joining of them, is repaired, and
-  /// the change is made again.
+  /// Whatever damage a change meets, in the tables or in LevelDB's joining of them, is repaired,
+  /// and the change is made again.
   [[nodiscard]] Status change(const std::function<Status()>& once);
   [[nodiscard]] Status add_once(ColdRange range, bool begins, std::span<const SharedBlock> blocks);
   [[nodiscard]] Status forget_once(ColdRange range);

@@ -76,7 +76,7 @@ Status Recovery::open_state() {
 }
 
 // The open segment is never dropped: a journal without any was not mounted, or not restored, and
-// that must not be taken for the loss of everything. Without a state there is nothing to go on from.
+// that must not be taken for the loss of everything. Without a state nobody could go on from it.
 Status Recovery::check_segments_present() const {
   const bool missing = segments_.firsts().empty() && known_last() > Sequence{};
   if (!missing || replay_ == Replay::kEverything) return {};

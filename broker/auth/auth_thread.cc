@@ -1,6 +1,7 @@
 #include "auth/auth_thread.h"
 
 #include <pthread.h>
+#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -187,7 +188,9 @@ void AuthThread::run() {
       handler_->send_reply();
     } catch (const zmq::error_t& error) {
       // EINTR: a debugger. Anything else does not get better by going on; the door stays shut.
-      if (error.num() != EINTR) break;
+      if (error.num() == EINTR) continue;
+      spdlog::error("auth=ended error=\"{}\" reason=\"nobody can enter any more\"", error.what());
+      break;
     }
   }
   running_ = false;

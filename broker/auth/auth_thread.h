@@ -45,7 +45,7 @@ class AuthThread {
 
   /// Handshakes answered with anything but 200.
   [[nodiscard]] std::uint64_t refused_handshakes() const { return refused_.load(); }
-  /// False when libzmq ended the thread: nobody can enter any more, and the hub should restart.
+  /// False when libzmq ended the thread: nobody can enter any more, and the hub has to restart.
   [[nodiscard]] bool running() const { return running_.load(); }
 
  private:

@@ -36,7 +36,9 @@ void add_snapshot(Core& core) {
 }
 
 bool checkpoint_is_due(const Core& core) {
-  if (core.checkpoint_in_flight || core.checkpoints_failed || !core.state.dirty()) return false;
+  if (core.checkpoint_in_flight || !core.state.dirty()) return false;
+  // A disk that takes none must not keep the hub from stopping.
+  if (core.stopping && core.checkpoints_failed) return false;
   return core.stopping || core.bytes_since_checkpoint >= kCheckpointBytes ||
          core.now.monotonic_ns >=
              core.last_checkpoint_ns + core.config.checkpoint_interval_ms * kNsPerMs;
@@ -72,12 +74,10 @@ void checkpoint_if_due(Core& core) {
 }
 
 void take_checkpoint_done(Core& core, const CheckpointDone& done) {
-  if (done.error) {
-    // The state on disk is closed for this process: commits go on, nothing is dropped any more, and
-    // the next start replays from the last checkpoint that was written.
-    core.audit("checkpoint_failed", "error=" + done.error->text());
-    core.checkpoints_failed = true;
-  }
+  // Commits go on, and nothing is dropped until one succeeds. The journal has kept what this one
+  // said, and writes it with the next.
+  if (done.error) core.audit("checkpoint_failed", "error=" + done.error->text());
+  core.checkpoints_failed = done.error.has_value();
   core.checkpoint_in_flight = false;
   if (done.error) return;
   core.checkpointed = done.applied;

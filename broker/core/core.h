@@ -385,7 +385,7 @@ struct Core {
   std::uint64_t bytes_since_checkpoint = 0;
   std::uint64_t last_checkpoint_ns = 0;
   bool checkpoint_in_flight = false;
-  bool checkpoints_failed = false;  ///< The state on disk takes no more writes.
+  bool checkpoints_failed = false;  ///< The last one did: nothing is dropped.
   Sequence checkpointed;
   std::optional<Census> census;
   std::vector<Pin> pins;        ///< As the last census found them, the largest first.

@@ -43,14 +43,16 @@ AdmittedKey key_of(const std::string& name) { return {name, {}, {name}, AgentRol
 /// A hub in this process: core, journal, reader, auth and admin threads.
 class RunningHub {
  public:
-  RunningHub() {
+  RunningHub() : RunningHub(context) {}
+  /// The auth thread in another context than the sockets can end alone.
+  explicit RunningHub(zmq::context_t& auth_context) {
     EXPECT_TRUE(init_security().ok());
     JournalOptions options;
     options.directory = "/data";
     options.env = &disk;
     store_ = *JournalStore::open(options);
     auto recovered = *recover_state(*store_);
-    auth_ = *AuthThread::start(context, credentials_, Encryption::kNone);
+    auth_ = *AuthThread::start(auth_context, credentials_, Encryption::kNone);
     ServerSecurity security;
     security.encryption = Encryption::kNone;
     security.message_bytes_max = kBatchBytesMax;
@@ -163,6 +165,14 @@ class Peer {
   zmq::message_t body_;
   std::optional<FrameRow> row_;
 };
+
+// Goal: a hub that nobody can enter does not go on as if it were ready.
+TEST(CoreThread, TheEndOfTheAuthThreadEndsTheHubWith70) {
+  zmq::context_t elsewhere;
+  RunningHub hub(elsewhere);
+  elsewhere.shutdown();
+  EXPECT_EQ(hub.wait_for_end(), 70);
+}
 
 // Goal: a disk that stalls costs time, never a session. Method: block the journal thread in its
 // sync, let more than a lease pass on the hub's clock, and hear an answer to every heartbeat.

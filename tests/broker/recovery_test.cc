@@ -162,6 +162,121 @@ TEST(Recovery, ASegmentThatIsMissingIsAGapOverAllOfIt) {
   EXPECT_LT(received.size(), 100U);
 }
 
+std::string folder_of(Sequence first) {
+  std::string digits = std::to_string(first.value);
+  digits.insert(0, 20 - digits.size(), '0');
+  return "/data/journal/" + digits;
+}
+
+void remove_segment(MemoryEnv& disk, Sequence first) {
+  const std::string folder = folder_of(first);
+  ASSERT_GT(files_below(disk, folder + "/"), 0U);
+  for (const std::string& path : disk.files()) {
+    if (path.rfind(folder + "/", 0) != 0) continue;
+    ASSERT_TRUE(disk.RemoveFile(path).ok());
+  }
+  ASSERT_TRUE(disk.RemoveDir(folder).ok());
+}
+
+Sequence newest_of(const State& state) { return state.segments().rbegin()->first; }
+
+/// Everything is settled, twenty envelopes come, and segments are dropped: these are there.
+void live_on(MemoryEnv& disk, std::uint64_t first) {
+  {
+    Life life(disk, 50'000);
+    EXPECT_TRUE(life.start.gaps.empty());
+    (void)life.receive();
+    life.acknowledge_up_to(1000);
+    life.post(first, first + 19, 2000);
+    for (int turn = 0; turn < 10; ++turn) life.pass_ms(1100);
+    EXPECT_GT(life.drops, 0U);
+  }
+  Life again(disk, 50'000);
+  EXPECT_TRUE(again.start.gaps.empty());
+  EXPECT_EQ(again.receive().size(), 20U);
+  EXPECT_EQ(again.heard.front(), first);
+}
+
+// Goal: what is accepted after the newest segment was lost is never dropped with the one before it.
+TEST(Recovery, AfterTheLossOfTheNewestSegmentNoOtherOneTakesItsPlace) {
+  MemoryEnv disk;
+  Sequence lost;
+  {
+    Life life(disk, 50'000);
+    life.post(1, 70, 2000);
+    lost = newest_of(life.hub->state());
+    life.pass_ms(1500);
+  }
+  remove_segment(disk, lost);
+  {
+    Life again(disk, 500'000);  // The one before it has room.
+    ASSERT_EQ(again.start.gaps.size(), 1U);
+    EXPECT_LE(again.start.gaps.front().first, lost);
+    const State& state = again.hub->state();
+    EXPECT_GT(newest_of(state), lost) << "neither the lost one nor the one before it goes on";
+    EXPECT_EQ(again.store->segments().back().first, newest_of(state));
+    EXPECT_EQ(std::prev(state.segments().end(), 2)->second, SegmentState::kSealed);
+    again.post(71, 75, 2000);
+    EXPECT_EQ(again.receive().back(), 75U);
+  }
+  live_on(disk, 76);
+}
+
+TEST(Recovery, WithoutAnySegmentAStartIsRefusedUntilSomebodySaysThatAllIsLost) {
+  MemoryEnv disk;
+  Sequence last;
+  std::vector<Sequence> segments;
+  {
+    Life life(disk, 50'000);
+    life.post(1, 70, 2000);
+    life.pass_ms(1500);
+    for (const auto& [first, state] : life.hub->state().segments()) segments.push_back(first);
+    last = life.hub->state().applied();
+  }
+  for (const Sequence& first : segments) remove_segment(disk, first);
+  for (int start = 0; start < 2; ++start) {
+    Life refused;
+    EXPECT_EQ(refused.begin(disk, 50'000).error().code, ErrorCode::kDamaged);
+  }
+  ASSERT_TRUE(disk.CreateDir(folder_of(last)).ok());
+  {
+    Life again(disk, 50'000);
+    EXPECT_EQ(again.start.gaps.front().first, segments.front());
+    EXPECT_EQ(again.start.gaps.back().last, last);
+    EXPECT_TRUE(again.receive().empty());
+    const auto& known = again.hub->state().segments();
+    EXPECT_EQ(known.at(last), SegmentState::kSealed);
+    EXPECT_GT(newest_of(again.hub->state()), last);
+    again.post(71, 75, 2000);
+  }
+  live_on(disk, 76);
+}
+
+// Goal: a segment whose first block is lost is known to the state nevertheless, and is no part of
+// the one before it.
+TEST(Recovery, ASegmentWhoseBeginningIsLostIsKnownToTheState) {
+  MemoryEnv disk;
+  Sequence hit;
+  {
+    Life life(disk, 50'000);
+    life.post(1, 70, 2000);
+    hit = newest_of(life.hub->state());
+  }
+  for (const std::string& path : disk.files()) {
+    if (path.rfind(folder_of(hit) + "/", 0) != 0) continue;
+    for (std::uint64_t at = 0; at < disk.content(path).size(); at += 7) disk.flip_bit(path, at, 3);
+  }
+  {
+    Life again(disk, 50'000);
+    ASSERT_EQ(again.start.gaps.size(), 1U);
+    EXPECT_EQ(again.start.gaps.front().first, hit);
+    EXPECT_EQ(again.hub->state().segments().at(hit), SegmentState::kSealed);
+    EXPECT_GT(newest_of(again.hub->state()), hit);
+    again.post(71, 75, 2000);
+  }
+  live_on(disk, 76);
+}
+
 TEST(Recovery, ASegmentWhoseDropWasDecidedIsNoGap) {
   MemoryEnv disk;
   {

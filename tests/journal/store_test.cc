@@ -173,13 +173,13 @@ TEST(JournalStore, AFailedCheckpointLeavesCommitsAloneAndIsWrittenWithTheNext) {
   world.start();
   world.write(2);
   world.checkpoint(10, {{"a", "0"}, {"b", "0"}, {"c", "0"}});
-  world.disk.fail_sync_after(0);
+  world.disk.fail_writes(true);
   for (int again = 0; again < 2; ++again) {
     EXPECT_EQ(
         world.store->write_checkpoint({Sequence{10}, {{"a", "1"}, {"d", "1"}}, {"b"}}).error().code,
         ErrorCode::kIo);
   }
-  world.disk.fail_sync_after(std::nullopt);
+  world.disk.fail_writes(false);
   world.write(1);
   world.checkpoint(30, {{"b", "2"}}, {"d"});
   world.checkpoint(30, {{"e", "3"}});

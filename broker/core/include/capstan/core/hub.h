@@ -57,7 +57,7 @@ struct HubStart {
   /// Sound blocks that were not written after the block before them; bases.
   std::vector<Sequence> chain_breaks;
   std::vector<Sequence> cold_originals;  ///< Segments that are cold, and still on disk.
-  /// Segments on disk that the state does not know: the record that said so is lost. They are sealed.
+  /// Segments on disk that the state does not know: the record of them is lost. They are sealed.
   std::vector<Sequence> unlisted;
   std::string version;  ///< Of the program, for `status`.
 };
