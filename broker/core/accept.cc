@@ -16,8 +16,7 @@ SendWindow window_after(const Core& core, const AcceptRun& run) {
   const Session* receiver = core.find_receiver(run.passed_on_to);
   if (receiver == nullptr) return core.window;
   const SendWindow room = room_of(*receiver);
-  return {std::min(core.window.envelopes, room.envelopes),
-          std::min(core.window.bytes, room.bytes)};
+  return {std::min(core.window.envelopes, room.envelopes), std::min(core.window.bytes, room.bytes)};
 }
 
 void release_accepts(Core& core, const std::vector<AcceptRun>& accepts) {

@@ -1,5 +1,5 @@
-// A stretch of frames on its way through the stages. Each stage returns the same batch under a stronger
-// type, and only the stage before can make a stage's input: no stage can be skipped.
+// A stretch of frames on its way through the stages. Each stage returns the same batch under a
+// stronger type, and only the stage before can make a stage's input: no stage can be skipped.
 #pragma once
 
 #include <vector>

@@ -13,8 +13,8 @@ constexpr std::size_t kAgentsPerPage = 1000;
 /// nobody else, and its answer fits a body part.
 constexpr std::size_t kProfileBytesPerPage = 1024 * 1024;
 
-/// What an agent that a page looks at takes of the share of the turn, wanted or not, beside the glob
-/// that its name is compared with.
+/// What an agent that a page looks at takes of the share of the turn, wanted or not, beside the
+/// glob that its name is compared with.
 constexpr std::uint64_t kLookCost = 64;
 
 /// What `list_agents` leaves out.

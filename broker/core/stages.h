@@ -193,8 +193,8 @@ void take_admission(Core& core, const KeyAdmitted& admitted);
 // identity.cc
 [[nodiscard]] bool may_use_name(const Connection& connection, const std::string& name);
 /// The agent of this name, made when nobody has it and the connection's key covers it. An unknown
-/// name and a foreign one are answered alike. Errors: kAccessDenied, kInvalidArgument; kUnavailable:
-/// the key has as many agents as it may make.
+/// name and a foreign one are answered alike. Errors: kAccessDenied, kInvalidArgument;
+/// kUnavailable: the key has as many agents as it may make.
 [[nodiscard]] Result<AgentId> authorize_name(Core& core, const Connection& connection,
                                              const std::string& name);
 /// The same of an agent that exists. Errors: kAccessDenied.

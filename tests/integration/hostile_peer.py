@@ -9,7 +9,6 @@ import msgpack
 
 GREETING = b"\xff" + bytes(8) + b"\x7f" + bytes((3, 0)) + b"NULL".ljust(20, b"\0") + bytes(32)
 HELLO = [1, 1, 0, [], "hostile"]
-PAUSE_S = 0.5
 
 
 def body_part(*frames):
@@ -70,8 +69,8 @@ class HostilePeer:
             left = left[sent:] or memoryview(octets)
         return taken
 
-    def send_slowly(self, seconds, messages):
-        """Sends these messages in turn, one at a time with a pause behind each, and never reads.
+    def send_in_turn(self, seconds, messages, wait_until_taken):
+        """Sends these messages in turn, each when the one before has been taken, and never reads.
 
         What a whole pipe of them would take is libzmq's (THREATS.md §5.8); here it is one message's.
         Returns how many octets it got rid of.
@@ -87,7 +86,7 @@ class HostilePeer:
                 self.socket.close()
                 self.connect()
             turn += 1
-            time.sleep(PAUSE_S)
+            wait_until_taken()
         return taken
 
     def close(self):

@@ -24,6 +24,8 @@ TESTS_OF_THE_WHOLE = {"support", "sim", "integration", "vectors", "tidy", "fresh
 TESTS_WITHOUT_SOURCE = {
     "tests/broker/core/allocations_test.cc": "all stages together, in a program of its own",
     "tests/broker/damage_test.cc": "journal, recovery and core together",
+    "tests/client/posting_window_test.cc": "the part of posting_test.cc about the send window",
+    "tests/journal/recovery_crash_test.cc": "the half of recovery_test.cc in which the power goes",
     "tests/journal/version_test.cc": "block, state and recovery together",
 }
 

@@ -127,6 +127,29 @@ TEST(Deliver, ASlowReceiverKeepsNobodyElseWaiting) {
   EXPECT_EQ(carol.take_texts(), Texts{"for carol"});
 }
 
+TEST(Deliver, OneThatNeverAcknowledgesKeepsNobodyElseWaitingAndLosesNothing) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  Peer& bob = world.connect("bob");
+  Binding binding = receiving();
+  binding.credit_until = 4;
+  world.attach(bob, "bob", binding);
+  Peer& carol = world.connect("carol");
+  world.attach(carol, "carol", receiving());
+  for (std::uint64_t number = 1; number <= 6; ++number) {
+    world.send(alice, number, "bob", std::to_string(number));
+  }
+  world.send(alice, 7, "carol", "for carol");
+  world.commit();
+  EXPECT_EQ(bob.take_texts(), numbers(1, 4));
+  EXPECT_EQ(carol.take_texts(), Texts{"for carol"});
+  world.close(bob);
+  Peer& again = world.connect("bob");
+  world.attach(again, "bob", receiving());
+  EXPECT_EQ(again.take_texts(), numbers(1, 6));
+}
+
 TEST(Deliver, ALostSessionsMailComesAgainMarkedAsAttemptTwo) {
   World world;
   post(world, 3);

@@ -79,8 +79,8 @@ class AgentClient {
                                                            Bytes envelope) = 0;
 
   /// Waits until `number` is accepted.
-  /// Errors: kTimeout; the hub's reason when it was refused, of which long afterwards the code alone
-  ///         is kept; the session's error.
+  /// Errors: kTimeout; the hub's reason when it was refused, of which long afterwards the code
+  ///         alone is kept; the session's error.
   [[nodiscard]] virtual Status wait_accepted(std::uint64_t number, int timeout_ms) = 0;
   [[nodiscard]] virtual std::uint64_t accepted_count() const = 0;
 
@@ -104,15 +104,15 @@ class AgentClient {
   virtual void grant(std::uint64_t deliveries) = 0;
 
   /// Waits until all that was sent is accepted or reported refused, and all acknowledgements have
-  /// left for the hub, which does not answer them. One that is lost with its connection is said again
-  /// when its envelope comes again, as long as this session lives; after that, the envelope goes to
-  /// the next receiver. Errors: kTimeout; the session's error.
+  /// left for the hub, which does not answer them. One that is lost with its connection is said
+  /// again when its envelope comes again, as long as this session lives; after that, the envelope
+  /// goes to the next receiver. Errors: kTimeout; the session's error.
   [[nodiscard]] virtual Status drain(int timeout_ms) = 0;
 
   /// Ends the session here and at the hub, which is told what was acknowledged, and redelivers the
-  /// rest to the next receiver; what is unaccepted is dropped. drain() first. Waits for the callback
-  /// that runs; called by that one itself, it does not, and the next close() of this agent or of the
-  /// HubClient does.
+  /// rest to the next receiver; what is unaccepted is dropped. drain() first. Waits for the
+  /// callback that runs; called by that one itself, it does not, and the next close() of this agent
+  /// or of the HubClient does.
   virtual void close() = 0;
 
   [[nodiscard]] virtual const std::string& name() const = 0;

@@ -69,14 +69,15 @@ class ClientEngine {
   void working(SessionId session, std::uint64_t delivery);
   /// Allows `deliveries` more, where the session has a deliveries_max.
   void grant_credit(SessionId session, std::uint64_t deliveries);
-  /// Answered by a Responded with the id that is returned; kTooLarge: no hub takes it, it stays here.
+  /// Answered by a Responded with the id that is returned; kTooLarge: no hub takes it, it stays
+  /// here.
   [[nodiscard]] std::uint64_t request(std::string operation, ByteBuffer params, Repeat repeat);
   /// The answer is no longer wanted.
   void forget_request(std::uint64_t request_id);
   /// Hears who comes and goes from now on, over reconnects; or no longer.
   void watch_presence(bool watch);
-  /// Says goodbye; the link may be dropped once the bodies are out. flush() first: the hub drops what
-  /// follows a goodbye.
+  /// Says goodbye; the link may be dropped once the bodies are out. flush() first: the hub drops
+  /// what follows a goodbye.
   void bye();
 
   /// Writes everything that may be written now and appends it, with the events, to `out`.

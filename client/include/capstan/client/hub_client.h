@@ -57,7 +57,8 @@ class HubClient {
   [[nodiscard]] virtual Status wait_ready(int timeout_ms = -1) = 0;
 
   /// Errors: the hub's refusal; kUnavailable: no answer within attach_timeout_ms; kInvalidArgument:
-  ///         the name is too long for an agent's; the connection's error when it has ended; kClosed.
+  ///         the name is too long for an agent's; the connection's error when it has ended;
+  ///         kClosed.
   [[nodiscard]] virtual Result<std::shared_ptr<AgentClient>> attach(AgentOptions options) = 0;
 
   /// Any operation by name. With Repeat::kYes a request whose answer was lost is sent again.

@@ -1,5 +1,5 @@
-// What the journal asks of a disk and leveldb::Env knows nothing about: the durability of names, and
-// the room that is left.
+// What the journal asks of a disk and leveldb::Env knows nothing about: the durability of names,
+// and the room that is left.
 #pragma once
 
 #include <cstdint>
