@@ -9,6 +9,8 @@ import msgpack
 
 GREETING = b"\xff" + bytes(8) + b"\x7f" + bytes((3, 0)) + b"NULL".ljust(20, b"\0") + bytes(32)
 HELLO = [1, 1, 0, [], "hostile"]
+ANSWER_S = 20
+PING_BYTES = 13  # in a body part
 
 
 def body_part(*frames):
@@ -69,25 +71,37 @@ class HostilePeer:
             left = left[sent:] or memoryview(octets)
         return taken
 
-    def send_in_turn(self, seconds, messages, wait_until_taken):
-        """Sends these messages in turn, each when the one before has been taken, and never reads.
+    def ask_in_turn(self, seconds, bodies):
+        """Sends these body parts in turn, a ping at the end of each, and reads what comes until the
+        ping is answered: then the hub has one of them at a time. What a whole pipe of them would
+        take is libzmq's (THREATS.md §5.8).
 
-        What a whole pipe of them would take is libzmq's (THREATS.md §5.8); here it is one message's.
         Returns how many octets it got rid of.
         """
         until, taken, turn = time.monotonic() + seconds, 0, 0
         while time.monotonic() < until:
-            left = memoryview(messages[turn % len(messages)])
-            try:
-                while left and select.select([], [self.socket], [], seconds)[1]:
-                    sent = self.socket.send(left)
-                    taken, left = taken + sent, left[sent:]
-            except OSError:
-                self.socket.close()
-                self.connect()
+            nonce = struct.pack(">Q", (1 << 63) + turn)
+            ping = b"\x92\x09\xcf" + nonce
+            octets = message(bodies[turn % len(bodies)] + b"\xc4" + bytes((len(ping),)) + ping)
+            self.send_and_read_until(octets, nonce)
+            taken += len(octets)
             turn += 1
-            wait_until_taken()
         return taken
+
+    def send_and_read_until(self, octets, end):
+        left, heard = memoryview(octets), b""
+        while left or end not in heard:
+            readable, writable, _ = select.select([self.socket], [self.socket] if left else [], [],
+                                                  ANSWER_S)
+            if not readable and not writable:
+                raise TimeoutError("the hub does not answer a ping")
+            if writable:
+                left = left[self.socket.send(left):]
+            if readable:
+                got = self.socket.recv(1 << 20)
+                if not got:
+                    raise ConnectionError("the hub hung up")
+                heard = heard[-len(end):] + got
 
     def close(self):
         self.socket.close()

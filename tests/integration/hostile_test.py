@@ -15,8 +15,8 @@ import hub_folder
 FIXED_MIB = 64 + 64 + 32 + 8 + 6 + 64
 CONNECTION_MIB = 32 + 4
 SECONDS = 5
-# PROTOCOL.md §8: kBatchBytesMax.
-MESSAGE_BYTES = 4 << 20
+# PROTOCOL.md §8: kBatchBytesMax, and room for the ping behind each.
+BODY_BYTES = (4 << 20) - hostile_peer.PING_BYTES
 
 
 class HostilePeers(unittest.TestCase):
@@ -62,11 +62,6 @@ class HostilePeers(unittest.TestCase):
             watcher.join()
         return taken[0], max(seen)
 
-    def in_turn(self, peer, seconds, messages):
-        """The hub answers an operator only after what came before the question."""
-        return peer.send_in_turn(seconds, messages,
-                                 lambda: self.folder.run("agent", "list", timeout=20))
-
     def test_one_that_asks_and_never_reads_takes_no_more_than_its_share(self):
         request = [13, 1, "status", b"\x80"]
         asks = hostile_peer.message(hostile_peer.body_part(*[request] * 500))
@@ -83,33 +78,31 @@ class HostilePeers(unittest.TestCase):
         profile = msgpack.packb({"name": "alice", "profile": True})
         profiles = hostile_peer.body_part([13, 1, "get_agent", profile])
         unchanged = hostile_peer.body_part([13, 1, "set_rule", msgpack.packb({"name": "alice"})])
-        asks = [hostile_peer.message(frame * (MESSAGE_BYTES // len(frame)))
-                for frame in (pages, profiles, unchanged)]
+        asks = [frame * (BODY_BYTES // len(frame)) for frame in (pages, profiles, unchanged)]
         self.folder.run("agent", "register", "alice")
-        taken, largest = self.attack(asks, self.in_turn)
-        self.assertGreater(taken, len(asks) * MESSAGE_BYTES - 1000)
+        taken, largest = self.attack(asks, hostile_peer.HostilePeer.ask_in_turn)
+        self.assertGreater(taken, len(asks) * BODY_BYTES - 1000)
         self.assertLess(largest, FIXED_MIB + CONNECTION_MIB)
         self.assertEqual(self.folder.terminate(), 0)
 
     def test_the_smallest_frames_in_the_largest_message_take_no_memory(self):
-        empty = hostile_peer.message(b"\xc4\x00" * (MESSAGE_BYTES // 2))
+        empty = b"\xc4\x00" * (BODY_BYTES // 2)
         before = self.rss_anon_mib()
-        taken, largest = self.attack([empty], self.in_turn)
-        self.assertGreater(taken, MESSAGE_BYTES)
+        taken, largest = self.attack([empty], hostile_peer.HostilePeer.ask_in_turn)
+        self.assertGreater(taken, BODY_BYTES)
         # One message was 450 MiB when all of its frames were kept beside each other.
         self.assertLess(largest, before + CONNECTION_MIB + 64)
-        self.assertGreater(self.folder.status()["refused_frames"], MESSAGE_BYTES // 2 - 1)
+        self.assertGreater(self.folder.status()["refused_frames"], BODY_BYTES // 2 - 1)
         self.assertEqual(self.folder.terminate(), 0)
 
     def test_nested_arrays_in_a_control_frame_are_not_parsed(self):
         many = b"\xdc\x03\xe8" + (b"\xdc\x10\x00" + b"\xa0" * 4096) * 1000
         hello = b"\x95\x01\x01\x00" + many + b"\xa0"
         request = msgpack.packb([13, 1, "get_agent", b"\x81\xa1x" + many])
-        messages = [hostile_peer.message(b"\xc6" + struct.pack(">I", len(frame)) + frame)
-                    for frame in (hello, request)]
+        bodies = [b"\xc6" + struct.pack(">I", len(frame)) + frame for frame in (hello, request)]
         before = self.rss_anon_mib()
-        taken, largest = self.attack(messages, self.in_turn)
-        self.assertGreater(taken, MESSAGE_BYTES)
+        taken, largest = self.attack(bodies, hostile_peer.HostilePeer.ask_in_turn)
+        self.assertGreater(taken, BODY_BYTES)
         self.assertLess(largest, before + CONNECTION_MIB + 64)
         self.assertEqual(self.folder.terminate(), 0)
 
