@@ -110,7 +110,12 @@ std::optional<Event> AdminThread::admit_now(const AdmittedKey& key) {
   admission.names = key.names;
   admission.role = key.role == AgentRole::kAdmin ? Role::kAdmin : Role::kAgent;
   if (key.durability) admission.durability = durability_text(*key.durability);
-  auto next = credentials_.current()->with(admission);
+  const SharedCredentials now = credentials_.current();
+  // Told again: by an operator who has lost the first answer, or who wrote the file himself while
+  // this hub was starting.
+  const Admission* known = now->find(admission.name);
+  if (known != nullptr && *known == admission) return KeyAdmitted{key.name, std::nullopt};
+  auto next = now->with(admission);
   if (!next) return KeyAdmitted{key.name, next.error()};
   if (Status written = write_admission(layout_.admissions(), admission); !written) {
     return KeyAdmitted{key.name, written.error()};

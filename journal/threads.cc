@@ -58,6 +58,8 @@ class JobQueue {
   void close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
+    // Any number of them may wait, and that they have to go is on disk: the next start goes on.
+    behind_.clear();
     changed_.notify_one();
   }
 

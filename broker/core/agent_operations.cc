@@ -56,10 +56,10 @@ Answer agent_add(Core& core, Connection& connection, const Request& request,
   if (const Status valid = check_agent_name(*name); !valid) return valid.error();
   for (const std::string& wanted : *names) {
     if (core.removals.count(wanted) == 0) continue;
-    return Error{ErrorCode::kAlreadyExists, "agent '" + wanted + "' is being removed right now"};
+    return Error{ErrorCode::kUnavailable, "agent '" + wanted + "' is being removed right now"};
   }
   if (core.waiting_admissions.count(*name) != 0) {
-    return Error{ErrorCode::kAlreadyExists, "agent '" + *name + "' is being added right now"};
+    return Error{ErrorCode::kUnavailable, "agent '" + *name + "' is being added right now"};
   }
   AdmittedKey admitted;
   admitted.name = *name;

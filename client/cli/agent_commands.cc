@@ -52,9 +52,12 @@ bool is_refusal(ErrorCode code) {
 }
 
 /// Whatever else went wrong, the hub may have made the agent of this key, which is nowhere else.
-int report_untold(const Layout& layout, const AddedAgent& added, Error error) {
+int report_untold(const Layout& layout, const AddedAgent& added, AdmissionFile file, Error error) {
   const auto path = layout.agent_key(added.admission.name);
-  if (!is_refusal(error.code)) {
+  if (file == AdmissionFile::kWrite) {
+    error.context += "; " + (layout.admissions() / added.admission.name).string() +
+                     " is written all the same: a hub takes it up at SIGHUP, or when it starts";
+  } else if (!is_refusal(error.code)) {
     error.context += "; its key stays in " + path.string() + ": repeat the command";
   } else if (added.key_is_new) {
     std::error_code ignored;
@@ -109,6 +112,7 @@ void print_added(const CommonOptions& common, const AddedAgent& added, const std
   if (common.json) {
     std::cout << nlohmann::json{{"name", added.admission.name},
                                 {"key_file", key_path},
+                                {"key_is_new", added.key_is_new},
                                 {"public_key", added.admission.key.z85()}}
                      .dump()
               << '\n';
@@ -132,18 +136,18 @@ int run_agent_add(const CommonOptions& common, const AgentAddOptions& options) {
   // No key is made for a hub that cannot be told.
   auto hub = running ? connect_operator(common) : std::unique_ptr<HubClient>();
   if (!hub) return report(hub.error());
-  const auto added = add_agent(layout, options.name, split(options.globs), options.durability,
-                               running ? AdmissionFile::kLeaveToHub : AdmissionFile::kWrite);
+  const AdmissionFile file = running ? AdmissionFile::kLeaveToHub : AdmissionFile::kWrite;
+  const auto added =
+      add_agent(layout, options.name, split(options.globs), options.durability, file);
   if (!added) return report(added.error());
   // A hub that has begun to start meanwhile may have read agents/ before.
   if (!running && hub_is_running(layout)) {
     running = true;
     hub = connect_operator(common);
-    if (!hub) return report(hub.error());
   }
   if (running) {
-    const Status told = tell_hub(**hub, added->admission);
-    if (!told) return report_untold(layout, *added, told.error());
+    const Status told = hub ? tell_hub(**hub, added->admission) : Status(hub.error());
+    if (!told) return report_untold(layout, *added, file, told.error());
   }
   print_added(common, *added, layout.agent_key(options.name).string(), running);
   return kExitDone;

@@ -55,7 +55,7 @@ Result<Removed> tell_started_hub(const CommonOptions& common, const std::string&
   return removed;
 }
 
-/// They open nothing any more, and would be in the way of the next `agent add`.
+/// They open nothing any more, and the next `agent add` must make another key.
 void remove_key_files(const Layout& layout, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (!check_agent_name(name)) continue;
@@ -99,11 +99,12 @@ int run_agent_remove(const CommonOptions& common, const AgentRemoveOptions& opti
   const bool running = !common.endpoint.empty() || hub_is_running(layout);
   auto removed =
       running ? remove_at_hub(common, options.name) : remove_in_folder(layout, options.name);
-  if (removed && !running && hub_is_running(layout)) {
-    removed = tell_started_hub(common, options.name, *std::move(removed));
-  }
   if (!removed) return report(removed.error());
   remove_key_files(layout, removed->keys.withdrawn);
+  if (!running && hub_is_running(layout)) {
+    removed = tell_started_hub(common, options.name, *std::move(removed));
+    if (!removed) return report(removed.error());
+  }
   print(common, options.name, *removed);
   for (const std::string& key : removed->keys.covering) {
     std::cerr << "capstan: a glob in agents/" << key << " still covers '" << options.name

@@ -63,6 +63,7 @@ Result<std::optional<std::string>> Input::next_line() {
 
 Result<std::string> Input::read_rest() {
   while (!ended_) {
+    (void)wait();
     if (Status filled = fill(); !filled) return filled.error();
   }
   return buffer_.substr(std::exchange(next_, buffer_.size()));

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -19,9 +21,13 @@ Result<ParamMap> ask_at_once(const CommonOptions& common) {
   if (common.endpoint.empty() && hub_is_running(layout)) {
     if (const auto listening = read_endpoint(layout); !listening) return listening.error();
   }
+  const auto began = std::chrono::steady_clock::now();
   auto client = connect_operator(common);
   if (!client) return client.error();
-  return (*client)->request("status", ParamMap(), common.connect_timeout_ms);
+  const auto took = std::chrono::steady_clock::now() - began;
+  const auto took_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  return (*client)->request("status", ParamMap(),
+                            std::max(common.connect_timeout_ms - static_cast<int>(took_ms), 1));
 }
 
 const char* headline(const ParamMap& status) {

@@ -83,6 +83,15 @@ TEST(AdminThread, AKeyThatIsAdmittedUnderAnotherNameIsRefusedAndNothingIsWritten
   EXPECT_EQ(admin.credentials.current()->find("carol"), nullptr);
 }
 
+TEST(AdminThread, WhatIsAdmittedAlreadyMayBeToldAgainButNotOtherwise) {
+  Admin admin;
+  const PublicKey key = generate_key_pair().public_key;
+  EXPECT_FALSE(admin.admit(new_key("bob", key)).error.has_value());
+  EXPECT_FALSE(admin.admit(new_key("bob", key)).error.has_value());
+  EXPECT_TRUE(admin.admit(new_key("bob", generate_key_pair().public_key)).error.has_value());
+  EXPECT_NE(admin.credentials.current()->find(key), nullptr);
+}
+
 TEST(AdminThread, ANameThatIsNoneIsRefused) {
   Admin admin;
   const KeyAdmitted refused = admin.admit(new_key("../bob", generate_key_pair().public_key));

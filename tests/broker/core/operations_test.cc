@@ -224,7 +224,7 @@ TEST(Operations, TheSameAgentIsNotAddedTwiceAtOnce) {
   EXPECT_EQ(world.admissions.size(), 1U);
   const Response second = admin.take_one<Response>();
   EXPECT_EQ(second.request_id, 6U);
-  EXPECT_EQ(second.code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(second.code, ErrorCode::kUnavailable);
   world.tell(KeyAdmitted{"dave", std::nullopt});
   EXPECT_EQ(admin.take_one<Response>().request_id, 5U);
 }

@@ -54,7 +54,7 @@ TEST(AgentRemove, IsNotDoneTwiceAtOnceNorWhileTheNameIsBeingAdded) {
   const ParamMap add = name_is("bob")
                            .set("key", ByteBuffer(bob.key.begin(), bob.key.end()))
                            .set("names", Texts{"bob"});
-  EXPECT_EQ(mail.ask("agent_add", add).code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(mail.ask("agent_add", add).code, ErrorCode::kUnavailable);
   EXPECT_EQ(mail.world.withdrawals, Texts{"bob"});
 }
 
