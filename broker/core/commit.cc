@@ -47,21 +47,21 @@ void pass_on_admitted(Core& core, const Admitted& admitted, Session& receiver) {
   const std::uint64_t bytes = item.send.envelope.size();
   ++session.unaccepted.envelopes;
   session.unaccepted.bytes += bytes;
-  add_accept(core.passed_on, session, item.send.number, id, bytes);
-  core.passed_on.back().passed_on_to = receiver.agent;
+  add_accept(core.passed_on, session, item.send.number, id, bytes, receiver.agent);
   settle_number(core, session, item.send.number);
 }
 
 }  // namespace
 
 void add_accept(std::vector<AcceptRun>& accepts, const Session& session, std::uint64_t number,
-                const EnvelopeId& id, std::uint64_t bytes) {
+                const EnvelopeId& id, std::uint64_t bytes, const AgentId& passed_on_to) {
   if (!accepts.empty()) {
     AcceptRun& run = accepts.back();
     Accept& last = run.accept;
     if (run.connection == session.connection->id && last.session == session.id &&
         run.producer == ProducerId{session.agent, session.epoch} &&
-        number == last.first_number + last.count && id == last.first_id.plus(last.count)) {
+        run.passed_on_to == passed_on_to && number == last.first_number + last.count &&
+        id == last.first_id.plus(last.count)) {
       ++last.count;
       run.bytes += bytes;
       return;
@@ -70,7 +70,8 @@ void add_accept(std::vector<AcceptRun>& accepts, const Session& session, std::ui
   accepts.push_back({session.connection->id,
                      {session.agent, session.epoch},
                      Accept{session.id, number, 1, id, {}},
-                     bytes});
+                     bytes,
+                     passed_on_to});
 }
 
 void commit(Core& core, const Admitted& admitted) {

@@ -125,10 +125,14 @@ Result<std::uint64_t> bind_poster(Core& core, Session& session, const Attach& at
 
 void handle(Core& core, Connection& connection, const Hello& hello) {
   if (hello.version_major != kWireVersionMajor) {
-    core.output(connection)
-        .write(Bye{ErrorCode::kUnsupportedVersion,
-                   "the hub speaks wire version " + std::to_string(kWireVersionMajor) +
-                       ", the client " + std::to_string(hello.version_major)});
+    if (!core.has_share(connection)) {
+      ++core.counters.refused_frames;
+      return;
+    }
+    core.answer_now(connection,
+                    Bye{ErrorCode::kUnsupportedVersion,
+                        "the hub speaks wire version " + std::to_string(kWireVersionMajor) +
+                            ", the client " + std::to_string(hello.version_major)});
     return;
   }
   if (connection.welcomed && !core.has_share(connection)) {
@@ -157,8 +161,10 @@ void handle(Core& core, Connection& connection, const Attach& attach) {
   }
   const auto agent = authorize_name(core, connection, attach.agent);
   if (!agent) {
-    ++core.counters.refused_identity;
-    core.audit("access_denied", "key=" + connection.identity.name + " name=" + attach.agent);
+    if (agent.error().code == ErrorCode::kAccessDenied) {
+      ++core.counters.refused_identity;
+      core.audit("access_denied", "key=" + connection.identity.name + " name=" + attach.agent);
+    }
     respond(core, connection, attach.request_id, agent.error());
     return;
   }

@@ -124,7 +124,13 @@ void Core::audit(std::string event, std::string_view detail) {
 }
 
 std::string printable(std::string_view text, std::size_t bytes_max) {
-  std::string shown(text.substr(0, bytes_max));
+  std::size_t end = std::min(text.size(), bytes_max);
+  // No character of UTF-8 is cut in two: a peer may not take the text then.
+  const auto continues = [&](std::size_t at) {
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
+  };
+  while (end > 0 && continues(end)) --end;
+  std::string shown(text.substr(0, end));
   std::replace_if(
       shown.begin(), shown.end(), [](char c) { return (c >= 0 && c < ' ') || c == 127; }, '?');
   if (text.size() > bytes_max) shown += "...";

@@ -21,7 +21,7 @@ void forget_front(Session& session);
 // commit.cc
 /// Notes an accept behind the others: in one frame with the last, where it continues that one.
 void add_accept(std::vector<AcceptRun>& accepts, const Session& session, std::uint64_t number,
-                const EnvelopeId& id, std::uint64_t bytes);
+                const EnvelopeId& id, std::uint64_t bytes, const AgentId& passed_on_to = {});
 /// Puts an envelope into the commit in the making and folds it. It is stamped on the way: `view` is
 /// what parse_envelope() made of it. Epoch 0: the hub posts it, without a client's number.
 EnvelopeId store_envelope(Core& core, Mailbox& mailbox, const ChannelId& channel,

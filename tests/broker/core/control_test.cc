@@ -357,6 +357,19 @@ TEST(Control, BeyondTheShareOfATurnAHelloIsNotAnsweredAgain) {
   EXPECT_EQ(world.counter("refused_frames"), kHellos - welcomes);
 }
 
+TEST(Control, BeyondTheShareOfATurnNoOtherVersionIsToldWhatIsSpoken) {
+  World world;
+  Peer& mallory = world.open("alice");
+  constexpr std::size_t kHellos = 200'000;
+  BodyWriter body;
+  for (std::size_t i = 0; i < kHellos; ++i) body.write(Hello{2, 0, {}, ""});
+  world.feed(mallory, body.take());
+  const std::size_t told = mallory.take<Bye>().size();
+  EXPECT_GT(told, 1'000U);
+  EXPECT_LT(told, kHellos);
+  EXPECT_EQ(world.counter("refused_frames"), kHellos - told);
+}
+
 TEST(Control, BeyondTheShareOfATurnAPongHasNoCursors) {
   World world;
   Peer& mallory = world.connect("mallory", {"worker-*"});

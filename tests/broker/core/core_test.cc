@@ -19,6 +19,8 @@ TEST(Printable, TextOfAPeerStaysInItsLineAndIsCutWhereItIsLong) {
   EXPECT_EQ(printable("Ren\xc3\xa9"), "Ren\xc3\xa9") << "UTF-8 is nobody's control character";
   EXPECT_EQ(printable("abcdef", 3), "abc...");
   EXPECT_EQ(printable("abc", 3), "abc");
+  EXPECT_EQ(printable("Ren\xc3\xa9 and others", 4), "Ren...") << "no character is cut in two";
+  EXPECT_EQ(printable("Ren\xc3\xa9 and others", 5), "Ren\xc3\xa9...");
   EXPECT_EQ(quoted("a \" name=\"b\n"), "\"a ? name=?b?\"");
 }
 

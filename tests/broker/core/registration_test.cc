@@ -264,6 +264,7 @@ TEST(Registration, AKeyWithAGlobMakesNoMoreAgentsThanItMay) {
     return attached.code == ErrorCode::kUnavailable;
   };
   EXPECT_TRUE(is_full());
+  EXPECT_EQ(world.counter("refused_identity"), 0U) << "the name is its own";
   world.restart();
   node = &world.connect("node", {"worker-*"});
   EXPECT_TRUE(is_full());
