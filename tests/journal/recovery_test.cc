@@ -6,7 +6,6 @@ namespace capstan {
 namespace {
 
 using journal_test::gap;
-using journal_test::kRecordsPerBlock;
 using journal_test::sequences;
 using journal_test::World;
 
