@@ -94,12 +94,12 @@ CLI::App* add_init(CLI::App& app, Arguments& arguments) {
 
 CLI::App* add_send(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand(
-      "send", "Send to an agent: the words, or the file, or else stdin as one envelope");
+      "send", "Send to an agent: the words, else the file, else stdin as one envelope");
   command->add_option("TO", arguments.send.to, "The receiver's name")->required();
   CLI::Option* text = command->add_option("TEXT", arguments.send.words,
-                                          "Words, joined by blanks: all that is sent");
+                                          "Words, joined by blanks: they alone are sent");
   command->add_option("--as", arguments.send.as, "Who sends")->required();
-  command->add_option("--file", arguments.send.file, "Read from this file")->excludes(text);
+  command->add_option("--file", arguments.send.file, "Read from this file");
   command
       ->add_flag(
           "--lines", arguments.send.lines,

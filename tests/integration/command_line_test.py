@@ -173,17 +173,17 @@ class CommandLine(hub_case.HubTest):
             self.assertEqual(sender.stdout.read(), "accepted 1\n")
             self.assertIn("line 2: access_denied", sender.stderr.read())
 
-    def test_words_or_the_file_or_else_stdin_are_sent(self):
+    def test_words_go_before_the_file_and_the_file_before_stdin(self):
         folder = self.started("alice", "bob")
         text = folder.path.parent / "text"
         text.write_text("from the file")
         send = ("send", "bob", "--as", "alice")
-        folder.run(*send, "from", "words", input="from stdin")
+        folder.run(*send, "from", "words", "--file", str(text), input="from stdin")
         folder.run(*send, "--file", str(text), input="from stdin")
         folder.run(*send, input="from stdin")
         self.assertEqual(self.listen("bob", "--count", "3").stdout,
                          "from words\nfrom the file\nfrom stdin\n")
-        for more in (("words", "--file", str(text)), ("words", "--lines"), ("--lines", "words")):
+        for more in (("words", "--lines"), ("--lines", "words")):
             done = folder.run(*send, *more, input="from stdin", check=False)
             self.assertEqual((done.returncode, done.stdout), (2, ""), more)
             self.assertIn("TEXT", done.stderr)
