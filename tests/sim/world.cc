@@ -10,8 +10,8 @@ namespace {
 /// envelope that waits, because a receiver may have credit for one at a time.
 constexpr std::uint64_t kRestNsMax = 600 * kNsPerSecond;
 constexpr std::uint64_t kRestStepsMax = 2'000'000;
-/// So long it has to be at rest: what a client has sent that is gone since may be on a link, or in a
-/// commit that is not durable yet, and nobody but the hub knows of it.
+/// So long it has to be at rest: what a client has sent that is gone since may be on a link, or in
+/// a commit that is not durable yet, and nobody but the hub knows of it.
 constexpr std::uint64_t kQuietNs = 2 * kNsPerSecond;
 
 }  // namespace
