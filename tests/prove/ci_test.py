@@ -41,7 +41,7 @@ class CiRun(unittest.TestCase):
                                       "Total Test time (real) = 1 sec"])
         self.assertRegex("\n".join(lines), r"== everything: \d+ s\n")
         called = [line for line in lines if line.startswith(("dev ", "same "))]
-        self.assertEqual(called, ["dev --yes check", "dev --yes test --asan",
+        self.assertEqual(called, ["dev --yes check --all", "dev --yes test --asan",
                                   "dev --yes build", "same trace", "dev --yes test"])
 
     def test_the_first_step_that_fails_ends_it(self):
