@@ -10,9 +10,13 @@ namespace capstan {
 namespace {
 
 constexpr std::size_t kChannelOffset = 30;  // envelope.h: the head
-constexpr std::size_t kRefusalRunsMax = 4096;
+// More than the numbers that may be open at once: what is still unsettled is not yet forgotten.
+constexpr std::size_t kRefusalRunsMax = 2 * kSendWindowEnvelopesMax;
 // Above the largest envelope of a hub with every option, far below what a batch's offsets hold.
 constexpr std::size_t kStagedBytesMax = 1U << 30;
+
+// No callback waits for callbacks: two that close each other's agents would wait for ever.
+thread_local bool is_callback_thread = false;
 
 /// Whoever holds a delivery holds its owner: a few envelopes must not hold a body part full of
 /// other sessions' mail.
@@ -74,9 +78,17 @@ void AgentState::start() {
 Status AgentState::wait_attached(int timeout_ms) {
   Lock lock(mutex_);
   if (!wait(lock, timeout_ms, [&] { return end_ || !agent_.is_zero(); })) {
-    return {ErrorCode::kUnavailable, "the hub has not answered the attach of " + options_.name};
+    return delay_ ? *delay_
+                  : Error{ErrorCode::kUnavailable,
+                          "the hub has not answered the attach of " + options_.name};
   }
   return end_ ? Status(*end_) : Status();
+}
+
+/// Whoever waits for a session that the hub does not take is told why.
+Error AgentState::out_of_time(std::string what) const {
+  if (delay_) what += "; its session is not attached: " + delay_->text();
+  return {ErrorCode::kTimeout, std::move(what)};
 }
 
 // ---- Posting
@@ -117,7 +129,7 @@ bool AgentState::has_room() const {
 
 Status AgentState::wait_for_room(Lock& lock) {
   if (!wait(lock, options_.send_timeout_ms, [&] { return why_closed() || has_room(); })) {
-    return {ErrorCode::kTimeout, "the outbox of " + options_.name + " is full"};
+    return out_of_time("the outbox of " + options_.name + " is full");
   }
   const auto closed = why_closed();
   return closed ? Status(*closed) : Status();
@@ -175,7 +187,7 @@ Status AgentState::wait_accepted(std::uint64_t number, int timeout_ms) {
   }
   const auto stopped = [&] { return end_ || (stop_ && number > stop_->number); };
   if (!wait(lock, timeout_ms, [&] { return stopped() || settled_.contains(number); })) {
-    return {ErrorCode::kTimeout, "not accepted in time"};
+    return out_of_time("not accepted in time");
   }
   if (const auto refusal = refusal_of(number)) return *refusal;
   return settled_.contains(number) ? Status() : Status(*why_closed());
@@ -184,7 +196,6 @@ Status AgentState::wait_accepted(std::uint64_t number, int timeout_ms) {
 /// Many envelopes that are refused have one reason.
 void AgentState::keep_refusal(const Refused& refused) {
   const Error& error = refused.error;
-  (void)refused_[error.code].add(refused.number);
   const auto after = refusals_.upper_bound(refused.number);
   if (after != refusals_.begin()) {
     RefusalRun& run = std::prev(after)->second;
@@ -194,7 +205,10 @@ void AgentState::keep_refusal(const Refused& refused) {
       return;
     }
   }
-  if (refusals_.size() == kRefusalRunsMax) refusals_.erase(refusals_.begin());
+  if (refusals_.size() == kRefusalRunsMax) {
+    forgotten_up_to_ = std::max(forgotten_up_to_, refusals_.begin()->second.last);
+    refusals_.erase(refusals_.begin());
+  }
   refusals_.emplace(refused.number, RefusalRun{refused.number, error});
 }
 
@@ -203,10 +217,8 @@ std::optional<Error> AgentState::refusal_of(std::uint64_t number) const {
   if (after != refusals_.begin() && std::prev(after)->second.last >= number) {
     return std::prev(after)->second.error;
   }
-  for (const auto& [code, numbers] : refused_) {
-    if (numbers.contains(number)) return Error{code, "refused; the reason is no longer kept"};
-  }
-  return std::nullopt;
+  if (number > forgotten_up_to_) return std::nullopt;
+  return Error{ErrorCode::kOutcomeUnknown, "settled so long ago that it is not known how"};
 }
 
 std::uint64_t AgentState::accepted_count() const {
@@ -270,8 +282,11 @@ void AgentState::stage_acknowledged(std::uint64_t first, std::uint64_t last) {
 }
 
 void AgentState::nack(std::uint64_t number, std::uint32_t delay_ms, std::string_view reason) {
-  queue_->post([self = shared_from_this(), number, delay_ms, text = std::string(reason)](
-                   ClientEngine& engine) { engine.nack(self->session(), number, delay_ms, text); });
+  Lock lock(mutex_);
+  if (end_) return;
+  nacks_.push_back({number, delay_ms, std::string(reason)});
+  receipts_pending_ = true;
+  announce(lock);
 }
 
 void AgentState::working(std::uint64_t number) {
@@ -295,7 +310,7 @@ Status AgentState::drain(int timeout_ms) {
     return settled_.floor() >= last && !receipts_pending_;
   };
   if (!wait(lock, timeout_ms, [&] { return end_ || drained(); })) {
-    return {ErrorCode::kTimeout, options_.name + " has unaccepted envelopes or unsent receipts"};
+    return out_of_time(options_.name + " has unaccepted envelopes or unsent receipts");
   }
   if (drained() && settled_.floor() >= last_number_) return {};
   return *why_closed();
@@ -333,7 +348,7 @@ void AgentState::announce(Lock& lock) {
 void AgentState::bound(SessionId session) {
   Lock lock(mutex_);
   session_ = session;
-  if (!staged_.empty() || !acknowledged_.empty()) announce(lock);
+  if (!staged_.empty()) announce(lock);  // nothing has been delivered yet
 }
 
 SessionId AgentState::session() const {
@@ -349,6 +364,7 @@ AgentState::Work AgentState::take_work() {
   work.batch = std::exchange(staged_, {});
   staged_.bytes.reserve(usual);
   staged_.ends.reserve(std::min<std::size_t>(work.batch.ends.size(), 1024));
+  work.nacks = std::exchange(nacks_, {});
   work.acknowledged = std::exchange(acknowledged_, {});
   return work;
 }
@@ -356,7 +372,13 @@ AgentState::Work AgentState::take_work() {
 void AgentState::attached(const AgentId& agent) {
   const std::lock_guard lock(mutex_);
   agent_ = agent;
+  delay_.reset();
   changed_.notify_all();
+}
+
+void AgentState::delayed(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  delay_ = error;
 }
 
 void AgentState::delivered(std::span<const Delivered> deliveries, const LinkBody& body) {
@@ -414,7 +436,7 @@ void AgentState::resolved(const std::string& name, const ChannelId& channel) {
 
 void AgentState::receipts_sent() {
   const std::lock_guard lock(mutex_);
-  if (!acknowledged_.empty()) return;
+  if (!nacks_.empty() || !acknowledged_.empty()) return;
   receipts_pending_ = false;
   changed_.notify_all();
 }
@@ -433,32 +455,29 @@ void AgentState::ended(const Error& error) {
 void AgentState::notice(Notice notice) { notices_.push_back(std::move(notice)); }
 
 void AgentState::run_callbacks() {
+  is_callback_thread = true;
   Lock lock(mutex_);
-  callback_thread_ = std::this_thread::get_id();
   while (true) {
     const auto deliverable = [&] { return options_.on_delivery && has_delivery(); };
     changed_.wait(lock, [&] { return closed_ || !notices_.empty() || deliverable(); });
     std::vector<Notice> notices = std::exchange(notices_, {});
     const bool over = closed_;
-    std::optional<Delivery> delivery;
-    if (notices.empty() && !over && deliverable()) delivery = next_delivery();
     lock.unlock();
     for (const Notice& call : notices) call();
-    if (delivery) options_.on_delivery(*this, *delivery);
     lock.lock();
-    if (over && notices_.empty()) break;
+    if (over && notices_.empty()) return;
+    // However many notices come, each round has its delivery.
+    if (closed_ || !deliverable()) continue;
+    const Delivery delivery = next_delivery();
+    lock.unlock();
+    options_.on_delivery(*this, delivery);
+    lock.lock();
   }
-  callback_thread_ = {};
-}
-
-bool AgentState::runs_here() const {
-  const std::lock_guard lock(mutex_);
-  return callback_thread_ == std::this_thread::get_id();
 }
 
 void AgentState::join_callbacks() {
   // A callback that closes goes on afterwards: whoever closes next waits for it.
-  if (runs_here()) return;
+  if (is_callback_thread) return;
   const std::lock_guard lock(join_mutex_);
   if (callbacks_.joinable()) callbacks_.join();
 }

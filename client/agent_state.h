@@ -23,9 +23,17 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
     std::size_t envelopes = 0;
     std::size_t bytes = 0;
   };
+  struct Nack {
+    std::uint64_t number = 0;
+    std::uint32_t delay_ms = 0;
+    std::string reason;
+  };
   struct Work {
     PostBatch batch;
+    std::vector<Nack> nacks;                                            ///< Before these:
     std::vector<std::pair<std::uint64_t, std::uint64_t>> acknowledged;  ///< (first, last)
+
+    [[nodiscard]] bool has_receipts() const { return !nacks.empty() || !acknowledged.empty(); }
   };
 
   AgentState(AgentOptions options, OutboxLimits limits, std::shared_ptr<WorkQueue> queue);
@@ -38,8 +46,6 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   void start();
   /// Waits for the hub's answer to the first attach.
   [[nodiscard]] Status wait_attached(int timeout_ms);
-  /// The caller is one of this agent's callbacks.
-  [[nodiscard]] bool runs_here() const;
 
   // AgentClient.
   [[nodiscard]] Result<std::uint64_t> send(std::string_view name,
@@ -70,6 +76,7 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   [[nodiscard]] SessionId session() const;
   [[nodiscard]] Work take_work();
   void attached(const AgentId& agent);
+  void delayed(const Error& error);
   /// Not empty, all from `body`.
   void delivered(std::span<const Delivered> deliveries, const LinkBody& body);
   void accepted(const Accepted& accepted);
@@ -95,6 +102,7 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   [[nodiscard]] Status wait_for_room(Lock& lock);
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] std::optional<Error> why_closed() const;
+  [[nodiscard]] Error out_of_time(std::string what) const;
   void keep_refusal(const Refused& refused);
   [[nodiscard]] std::optional<Error> refusal_of(std::uint64_t number) const;
   void stage_acknowledged(std::uint64_t first, std::uint64_t last);
@@ -115,6 +123,7 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   std::condition_variable changed_;
   SessionId session_ = 0;
   AgentId agent_;
+  std::optional<Error> delay_;  // not attached, and why not
   std::optional<Error> end_;
   bool closed_ = false;
   bool announced_ = false;  // the I/O thread knows that there is work
@@ -126,8 +135,8 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   std::size_t unsettled_envelopes_ = 0;
   std::size_t unsettled_bytes_ = 0;
   IntervalSet settled_;                           // accepted or refused
-  std::map<ErrorCode, IntervalSet> refused_;      // all of these
-  std::map<std::uint64_t, RefusalRun> refusals_;  // and why, by first number; some are forgotten
+  std::map<std::uint64_t, RefusalRun> refusals_;  // by first number
+  std::uint64_t forgotten_up_to_ = 0;             // no refusal of these numbers need be there
   std::optional<Stop> stop_;                      // kStop: nothing from this number on is sent
   std::uint64_t accepted_count_ = 0;
 
@@ -135,12 +144,12 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   std::vector<Delivery> arriving_;
   std::vector<Delivery> handing_;  // from next_handed_ on
   std::size_t next_handed_ = 0;
+  std::vector<Nack> nacks_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> acknowledged_;
   bool receipts_pending_ = false;
 
   std::vector<Notice> notices_;
-  std::thread::id callback_thread_;  // while it runs
-  std::mutex join_mutex_;            // one at a time starts or joins
+  std::mutex join_mutex_;  // one at a time starts or joins
   std::thread callbacks_;
 };
 

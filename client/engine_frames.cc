@@ -223,6 +223,7 @@ void ClientEngine::session_error(Time now, Session& session, Error error) {
     session.state = Session::State::kDetached;
     session.posting.pause();
     session.attach_due_ns = now.monotonic_ns + session.attach_backoff.next_ns(random_);
+    events_.push_back(AttachDelayed{session.id, std::move(error)});
     touch(session);
   }
   announce_ready();
@@ -252,7 +253,7 @@ void ClientEngine::resolve_names(Session& session) {
   for (const auto& [number, name] : session.posting.unresolved()) wanted.insert(name);
   for (const std::string& name : wanted) {
     if (const auto refusal = refusal_of_name(name)) {
-      session.posting.refuse_name(name, *refusal, events_);
+      session.posting.refuse_name(name, *refusal);
       continue;
     }
     const auto [entry, added] = names_.try_emplace(name);
@@ -291,7 +292,7 @@ void ClientEngine::name_answered(Time now, const std::string& name, const Respon
                           ? Error{ErrorCode::kMalformedFrame, "get_agent without an agent id"}
                           : Error{response.code, response.message};
   for (auto& [id, session] : sessions_) {
-    session->posting.refuse_name(name, error, events_);
+    session->posting.refuse_name(name, error);
     touch(*session);
   }
   names_.erase(name);  // the next send to it asks again: the agent may have been added

@@ -57,10 +57,11 @@ class IoLoop final : public HubClient {
     {
       const std::lock_guard lock(mutex_);
       if (end_) return *end_;
+      // Before close() can see the agent: it waits for callbacks that have been started.
+      agent->start();
       std::erase_if(attached_, [](const auto& entry) { return entry.expired(); });
       attached_.push_back(agent);
     }
-    agent->start();
     const bool posted = queue_->post([this, agent](ClientEngine& engine) {
       const SessionId session = engine.attach(agent->session_options());
       agents_.emplace(session, agent);
@@ -151,9 +152,6 @@ class IoLoop final : public HubClient {
       changed_.notify_all();
     }
     for (const auto& agent : agents) agent->ended(closed);
-    // A callback does not wait for other callbacks: two that close the client would wait for ever.
-    const auto runs_here = [](const auto& agent) { return agent->runs_here(); };
-    if (std::any_of(agents.begin(), agents.end(), runs_here)) return;
     for (const auto& agent : agents) agent->close();
   }
 
@@ -259,10 +257,14 @@ class IoLoop final : public HubClient {
     for (const std::shared_ptr<AgentState>& agent : work.agents) {
       AgentState::Work left = agent->take_work();
       const SessionId session = agent->session();
+      // Before an acknowledgement that covers what was given back.
+      for (AgentState::Nack& nack : left.nacks) {
+        engine_.nack(session, nack.number, nack.delay_ms, std::move(nack.reason));
+      }
       for (const auto& [first, last] : left.acknowledged) {
         engine_.acknowledge(session, first, last);
       }
-      if (!left.acknowledged.empty()) receipts_unsent_.push_back(agent);
+      if (left.has_receipts()) receipts_unsent_.push_back(agent);
       engine_.send(session, std::move(left.batch));
     }
     for (const std::shared_ptr<AgentState>& agent : work.closed) {
@@ -311,6 +313,9 @@ class IoLoop final : public HubClient {
 
   void on(const Attached& event) {
     if (AgentState* agent = find(event.session)) agent->attached(event.agent);
+  }
+  void on(const AttachDelayed& event) {
+    if (AgentState* agent = find(event.session)) agent->delayed(event.error);
   }
   void on(const Delivered&) {}  // deliver_stretch() has them
   void on(const Accepted& event) {

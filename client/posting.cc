@@ -60,14 +60,15 @@ void Posting::resolve(const std::string& name, const ChannelId& channel) {
   }
 }
 
-void Posting::refuse_name(const std::string& name, const Error& error, ClientEvents& events) {
+/// Until they are reported they take room in the outbox: a sender that goes on behind a number that
+/// stays open, or before the session is attached, is held back as by any other mail.
+void Posting::refuse_name(const std::string& name, const Error& error) {
   for (auto it = unresolved_.begin(); it != unresolved_.end();) {
     if (it->second != name) {
       ++it;
       continue;
     }
-    // With kStop the first report is the last one: later numbers stay unsent.
-    if (it->first < stop_at_) give_up(it->first, error, events);
+    misaddressed_.emplace(it->first, error);
     it = unresolved_.erase(it);
   }
 }
@@ -251,22 +252,27 @@ void Posting::write_new(BodyRow& row, ClientEvents& events) {
     }
     if (number >= next_enqueued_ || number >= stop_at_) return;
     if (!unresolved_.empty() && number >= unresolved_.begin()->first) return;
-    const std::uint64_t bytes = bytes_to_send(number);
-    // One that an earlier connection has carried may be stored: only the hub can say.
-    if (bytes > envelope_bytes_max_ && number > ever_sent_) {
-      give_up(number,
-              {ErrorCode::kTooLarge, "the envelope has " + std::to_string(bytes) +
-                                         " bytes, this hub takes " +
-                                         std::to_string(envelope_bytes_max_)},
-              events);
+    if (auto refusal = refusal_here(number)) {
+      give_up(number, *std::move(refusal), events);
       continue;
     }
-    if (number - settled_.floor() > open_numbers_max_ || !window_has_room(bytes)) return;
-    if (is_in_a_round(number)) return;
+    if (number - settled_.floor() > open_numbers_max_) return;
+    if (!window_has_room(bytes_to_send(number)) || is_in_a_round(number)) return;
     write_number(number, row);
     next_unsent_ = number + 1;
     ever_sent_ = std::max(ever_sent_, number);
   }
+}
+
+/// What needs no hub to be refused.
+std::optional<Error> Posting::refusal_here(std::uint64_t number) {
+  if (auto misaddressed = misaddressed_.extract(number)) return std::move(misaddressed.mapped());
+  const std::uint64_t bytes = bytes_to_send(number);
+  // One that an earlier connection has carried may be stored: only the hub can say.
+  if (bytes <= envelope_bytes_max_ || number <= ever_sent_) return std::nullopt;
+  return Error{ErrorCode::kTooLarge, "the envelope has " + std::to_string(bytes) +
+                                         " bytes, this hub takes " +
+                                         std::to_string(envelope_bytes_max_)};
 }
 
 std::uint64_t Posting::bytes_to_send(std::uint64_t number) {

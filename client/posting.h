@@ -47,7 +47,8 @@ class Posting {
     return unresolved_;
   }
   void resolve(const std::string& name, const ChannelId& channel);
-  void refuse_name(const std::string& name, const Error& error, ClientEvents& events);
+  /// Nobody has this name: its numbers are reported and given up when their turn comes.
+  void refuse_name(const std::string& name, const Error& error);
 
   /// The hub has the session: all that is unsettled is unsent again.
   void begin(const AgentId& sender, const SendWindow& window, std::size_t envelope_bytes_max);
@@ -101,6 +102,7 @@ class Posting {
   [[nodiscard]] Chunk& chunk_of(std::uint64_t number);
   [[nodiscard]] std::span<std::uint8_t> envelope(std::uint64_t number);
   [[nodiscard]] bool is_final(const Error& error) const;
+  [[nodiscard]] std::optional<Error> refusal_here(std::uint64_t number);
 
   void give_up(std::uint64_t number, Error error, ClientEvents& events);
   void settle(std::uint64_t first, std::uint64_t last, const Accept& accept, ClientEvents& events);
@@ -130,6 +132,7 @@ class Posting {
   std::size_t last_chunk_ = 0;  // where chunk_of() looks first
   std::uint64_t next_enqueued_ = 1;
   std::map<std::uint64_t, std::string> unresolved_;
+  std::map<std::uint64_t, Error> misaddressed_;  // nobody has the name; not reported yet
 
   IntervalSet settled_;             // accepted, or skipped
   std::set<std::uint64_t> skips_;   // refused for good and reported; to be skipped, not yet so

@@ -146,6 +146,27 @@ TEST(Names, AnUnknownNameIsRefusedAndSkipped) {
   EXPECT_EQ(c.heard.take_numbers(), (Numbers{-1, 2}));
 }
 
+// Goal: who goes on behind a number that stays open is held back by the outbox, whoever it posts to.
+TEST(Names, WhatIsRefusedWithItsNameIsReportedWhenItsTurnComes) {
+  constexpr std::size_t kWindow = 4;
+  Conversation c;
+  const SessionId s = c.session();
+  c.open_and_admit(kWindow);
+  c.post(s, "B");
+  c.refuse(s, 1, ErrorCode::kInboxFull);
+  std::size_t reported = 0;
+  for (int i = 0; i < 20; ++i) {
+    c.post_to_name(s, "nobody");
+    c.say(Response{c.heard.requests.back().request_id, ErrorCode::kNotFound, "no agent", {}});
+    reported += c.take<Refused>().size();
+  }
+  EXPECT_EQ(reported, kWindow);
+  c.accept(s, 1);
+  for (std::uint64_t number = 2; number <= 21; ++number) c.accept_skip(s, number);
+  reported += c.take<Refused>().size();
+  EXPECT_EQ(reported, 20U);
+}
+
 TEST(Names, OneThatIsTooLongForAnyAgentIsRefusedHere) {
   Conversation c;
   const SessionId s = c.session();
@@ -219,6 +240,7 @@ TEST(Sessions, ASlowReaderAttachesAgainAfterABackOff) {
   c.open_and_admit();
   c.end_session(s, ErrorCode::kSlowReader);
   EXPECT_TRUE(c.heard.attaches.empty());
+  EXPECT_EQ(c.take<AttachDelayed>().at(0).error.code, ErrorCode::kSlowReader);
   c.pass_ms(50);
   ASSERT_EQ(c.heard.attaches.size(), 1U);
   EXPECT_EQ(c.heard.attaches[0].session, s);

@@ -22,8 +22,8 @@ namespace capstan::test {
 
 inline constexpr int kPatienceMs = 10'000;
 
-/// A hub of one thread on a memory wire: admits everybody but "mallory", stores what comes, and
-/// delivers to the session that posted it when that session receives.
+/// A hub of one thread on a memory wire: admits everybody but "mallory", and "later" while it has
+/// room, stores what comes, and delivers to the session that posted it when that session receives.
 class FakeHub {
  public:
   FakeHub() : wire_(std::make_shared<MemoryWire>()), thread_([this] { run(); }) {}
@@ -43,6 +43,7 @@ class FakeHub {
   }
   MemoryWire& wire() { return *wire_; }
   std::atomic<bool> accepting = true;
+  std::atomic<bool> has_room = false;
   std::atomic<std::uint64_t> stored = 0;
   ParamMap registered;  ///< Params of the last registration; look after its answer.
   /// What the receiver of this name has told last. Waits until it is at least `credit`.
@@ -97,6 +98,8 @@ class FakeHub {
       Response response = attached(attach.request_id, 'A');
       if (attach.agent == "mallory")
         response = {attach.request_id, ErrorCode::kAccessDenied, "", {}};
+      if (attach.agent == "later" && !has_room)
+        response = {attach.request_id, ErrorCode::kUnavailable, "too many agents", {}};
       if (attach.mode == AttachMode::kReceive) {
         receiving_[attach.session] = 0;
         names_[attach.session] = attach.agent;

@@ -60,6 +60,23 @@ TEST(HubClient, ADeniedAttachIsAnError) {
   EXPECT_TRUE((*client)->attach({.name = "alice"}).ok());
 }
 
+TEST(HubClient, AnAttachThatIsRefusedForNowIsToldWhyAndRepeated) {
+  FakeHub hub;
+  auto client = hub.open_client();
+  const auto refused = (*client)->attach({.name = "later", .attach_timeout_ms = 100});
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(refused.error().context, "too many agents");
+  auto agent = (*client)->attach({.name = "later", .attach_timeout_ms = 0});
+  ASSERT_TRUE(agent.ok());
+  const auto number = (*agent)->send(mailbox_of(agent_named('B')), Envelope{});
+  ASSERT_TRUE(number.ok());
+  const Status waited = (*agent)->wait_accepted(*number, 100);
+  EXPECT_EQ(waited.error().code, ErrorCode::kTimeout);
+  EXPECT_NE(waited.error().context.find("too many agents"), std::string::npos);
+  hub.has_room = true;
+  EXPECT_TRUE((*agent)->wait_accepted(*number, kPatienceMs).ok());
+}
+
 TEST(HubClient, SendsByNameAndWaitsForAcceptance) {
   FakeHub hub;
   auto client = hub.open_client();

@@ -35,7 +35,7 @@ struct Delivery {
 class AgentClient;
 
 /// Callbacks run one at a time on a thread of this agent; one that blocks holds back this agent's
-/// deliveries, through its credit, and nobody else's. They may call the AgentClient.
+/// deliveries, through its credit, and nobody else's. They may call every AgentClient.
 struct AgentOptions {
   std::string name;
   AttachMode mode = AttachMode::kPost;  ///< A receiving session may post, too.
@@ -46,7 +46,8 @@ struct AgentOptions {
   std::optional<std::uint64_t> deliveries_max{};
   /// How long send() waits for room in the outbox; -1: no bound.
   int send_timeout_ms = -1;
-  /// How long attach() waits for the hub's answer; 0: not at all, the session attaches when it can.
+  /// How long attach() waits for the hub to take the session; 0: not at all, it attaches when it
+  /// can. Why it cannot yet stands in the text of each kTimeout.
   int attach_timeout_ms = 5'000;
 
   std::function<void(AgentClient&, const Delivery&)> on_delivery{};  ///< Empty: receive() pulls.
@@ -79,8 +80,9 @@ class AgentClient {
                                                            Bytes envelope) = 0;
 
   /// Waits until `number` is accepted.
-  /// Errors: kTimeout; the hub's reason when it was refused, of which long afterwards the code
-  ///         alone is kept; the session's error.
+  /// Errors: kTimeout; the hub's reason when it was refused; kOutcomeUnknown: settled long ago, with
+  ///         more than 65,536 refusals since, of which only the newest are kept; the session's
+  ///         error.
   [[nodiscard]] virtual Status wait_accepted(std::uint64_t number, int timeout_ms) = 0;
   [[nodiscard]] virtual std::uint64_t accepted_count() const = 0;
 
@@ -103,16 +105,17 @@ class AgentClient {
   /// With deliveries_max: allows so many more.
   virtual void grant(std::uint64_t deliveries) = 0;
 
-  /// Waits until all that was sent is accepted or reported refused, and all acknowledgements have
-  /// left for the hub, which does not answer them. One that is lost with its connection is said
+  /// Waits until all that was sent is accepted or reported refused, and all acknowledgements and
+  /// nacks have left for the hub, which does not answer them. One that is lost with its connection is said
   /// again when its envelope comes again, as long as this session lives; after that, the envelope
   /// goes to the next receiver. Errors: kTimeout; the session's error.
   [[nodiscard]] virtual Status drain(int timeout_ms) = 0;
 
   /// Ends the session here and at the hub, which is told what was acknowledged, and redelivers the
   /// rest to the next receiver; what is unaccepted is dropped. drain() first. Waits for the
-  /// callback that runs; called by that one itself, it does not, and the next close() of this agent
-  /// or of the HubClient does.
+  /// callback that runs. Called by a callback, be it this agent's or another one's, it does not:
+  /// callbacks that close each other's agents would wait for ever. Whoever closes this agent or the
+  /// HubClient next, and is no callback, waits.
   virtual void close() = 0;
 
   [[nodiscard]] virtual const std::string& name() const = 0;

@@ -52,6 +52,13 @@ struct Attached {
   AgentId agent;
 };
 
+/// The hub has refused the session for now, or has ended it for now: it is attached again after a
+/// back-off. Comes again with each refusal.
+struct AttachDelayed {
+  SessionId session = 0;
+  Error error;
+};
+
 /// The session is over for good.
 struct SessionEnded {
   SessionId session = 0;
@@ -118,8 +125,8 @@ struct ConnectionEnded {
 };
 
 using ClientEvent =
-    std::variant<Attached, SessionEnded, Delivered, Accepted, Refused, Responded, NameResolved,
-                 PresenceHeard, Ready, MustReconnect, ConnectionEnded>;
+    std::variant<Attached, AttachDelayed, SessionEnded, Delivered, Accepted, Refused, Responded,
+                 NameResolved, PresenceHeard, Ready, MustReconnect, ConnectionEnded>;
 using ClientEvents = std::vector<ClientEvent>;
 
 /// What the engine wants done, in this order within each list.
