@@ -12,14 +12,6 @@
 namespace capstan::bench {
 namespace {
 
-/// As much as a block needs to be found, ordered and checked.
-struct BlockHead {
-  std::uint64_t version = 1;
-  std::uint64_t number = 0;
-  std::uint64_t checksum = 0;
-  std::uint64_t checksum_before = 0;
-};
-
 std::size_t first_envelope_bytes(Bytes envelopes) {
   FloorEnvelope head;
   CAPSTAN_CHECK(envelopes.size() >= sizeof head);
@@ -29,49 +21,38 @@ std::size_t first_envelope_bytes(Bytes envelopes) {
   return bytes;
 }
 
-}  // namespace
-
-BlockPacker::BlockPacker() : gathered_(std::make_unique<BlockBatch>()) {
-  block_.reserve(sizeof(BlockHead) + kBlockBytesMax);
-}
-
-void BlockPacker::add(Bytes envelopes) {
-  while (!envelopes.empty()) {
-    if (block_.empty()) block_.resize(sizeof(BlockHead));
-    const std::size_t run = run_that_fits(envelopes);
-    append(block_, envelopes.first(run));
-    envelopes = envelopes.subspan(run);
-    if (!envelopes.empty()) close_block();
-  }
-}
-
-std::unique_ptr<BlockBatch> BlockPacker::take(std::unique_ptr<BlockBatch> spent) {
-  if (!block_.empty()) close_block();
-  spent->clear();
-  return std::exchange(gathered_, std::move(spent));
-}
-
-std::size_t BlockPacker::run_that_fits(Bytes envelopes) const {
-  const std::size_t used = block_.size() - sizeof(BlockHead);
-  std::size_t run = 0;
+// Whole envelopes from the front, as many as a block may hold.
+std::size_t run_that_fits(Bytes envelopes) {
+  std::size_t run = first_envelope_bytes(envelopes);
   while (run < envelopes.size()) {
     const std::size_t next = first_envelope_bytes(envelopes.subspan(run));
-    const bool stands_alone = used + run == 0;
-    if (used + run + next > kBlockBytesMax && !stands_alone) break;
+    if (run + next > kBlockBytesMax) break;
     run += next;
   }
   return run;
 }
 
-void BlockPacker::close_block() {
-  BlockHead head;
-  head.number = next_block_++;
-  head.checksum_before = last_checksum_;
-  head.checksum = XXH3_64bits(block_.data() + sizeof head, block_.size() - sizeof head);
-  last_checksum_ = head.checksum;
-  std::memcpy(block_.data(), &head, sizeof head);
-  gathered_->put(head.number, block_);
-  block_.clear();
+}  // namespace
+
+void BlockPacker::add(Bytes envelopes) {
+  while (!envelopes.empty()) {
+    const std::size_t run = run_that_fits(envelopes);
+    put(envelopes.first(run));
+    envelopes = envelopes.subspan(run);
+  }
+}
+
+std::unique_ptr<BlockBatch> BlockPacker::take(std::unique_ptr<BlockBatch> spent) {
+  spent->clear();
+  return std::exchange(gathered_, std::move(spent));
+}
+
+void BlockPacker::put(Bytes block) {
+  BlockKey key;
+  key.number = next_block_++;
+  key.checksum = XXH3_64bits(block.data(), block.size());
+  key.checksum_before = std::exchange(last_checksum_, key.checksum);
+  gathered_->put(key, block);
 }
 
 }  // namespace capstan::bench

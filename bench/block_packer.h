@@ -12,24 +12,18 @@ namespace capstan::bench {
 /// Gathers one commit at a time. Not thread-safe.
 class BlockPacker {
  public:
-  BlockPacker();
-
   /// Shape: the body of a floor batch. Whole envelopes go into a block of at most 64 KiB; a larger
-  /// envelope stands alone.
+  /// envelope stands alone. No block holds envelopes of two batches, so that each is copied once.
   void add(Bytes envelopes);
-
-  [[nodiscard]] bool empty() const { return block_.empty() && gathered_->bytes() == 0; }
 
   /// What has been gathered since the last call. `spent` is used for the next, so that two batches
   /// and their memory serve a whole run.
   [[nodiscard]] std::unique_ptr<BlockBatch> take(std::unique_ptr<BlockBatch> spent);
 
  private:
-  [[nodiscard]] std::size_t run_that_fits(Bytes envelopes) const;
-  void close_block();
+  void put(Bytes block);
 
-  std::unique_ptr<BlockBatch> gathered_;
-  ByteBuffer block_;  // empty, or a block's head and what has been added to it
+  std::unique_ptr<BlockBatch> gathered_ = std::make_unique<BlockBatch>();
   std::uint64_t next_block_ = 1;
   std::uint64_t last_checksum_ = 0;
 };

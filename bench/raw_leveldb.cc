@@ -47,7 +47,7 @@ Status run_raw_leveldb_role(const RunSpec& spec) {
   LatencyHistogram latency;
   BlockBatch blocks;
   std::uint64_t envelopes = 0;
-  std::uint64_t key = 0;
+  std::uint64_t number = 0;
   const std::uint64_t start_ns = now_ns();
   const auto end_ns = start_ns + static_cast<std::uint64_t>(spec.seconds * kNsPerSecond);
   std::uint64_t now = start_ns;
@@ -55,7 +55,7 @@ Status run_raw_leveldb_role(const RunSpec& spec) {
     blocks.clear();
     for (std::uint64_t left = per_commit; left > 0;) {
       const std::uint64_t taken = std::min(left, per_block);
-      blocks.put(++key, Bytes(block).first(taken * envelope_bytes));
+      blocks.put({.number = ++number}, Bytes(block).first(taken * envelope_bytes));
       left -= taken;
     }
     if (Status durable = store.value()->commit(blocks); !durable) return durable;

@@ -1,5 +1,6 @@
 #include "segment_store.h"
 
+#include <endian.h>
 #include <leveldb/db.h>
 #include <leveldb/options.h>
 
@@ -31,11 +32,11 @@ Error disk_error(const std::string& what, const leveldb::Status& status) {
 
 }  // namespace
 
-void BlockBatch::put(std::uint64_t key, Bytes block) {
-  std::array<std::uint8_t, 8> big_endian{};
-  for (std::size_t i = 0; i < big_endian.size(); ++i)
-    big_endian[i] = static_cast<std::uint8_t>(key >> (56 - 8 * i));
-  batch_.Put(as_slice(big_endian), as_slice(block));
+void BlockBatch::put(const BlockKey& key, Bytes block) {
+  // Big-endian, so that LevelDB keeps the order of the numbers.
+  std::array<std::uint64_t, 3> sorted{htobe64(key.number), htobe64(key.checksum),
+                                      htobe64(key.checksum_before)};
+  batch_.Put({reinterpret_cast<const char*>(sorted.data()), sizeof sorted}, as_slice(block));
   bytes_ += block.size();
 }
 

@@ -17,11 +17,18 @@ class DB;
 
 namespace capstan::bench {
 
+/// As much as a block needs to be found, ordered and checked.
+struct BlockKey {
+  std::uint64_t number = 0;
+  std::uint64_t checksum = 0;
+  std::uint64_t checksum_before = 0;
+};
+
 /// Blocks of one group commit; durable together.
 class BlockBatch {
  public:
   /// Shape: `block` is at most 64 KiB, or one envelope. Bytes are copied.
-  void put(std::uint64_t key, Bytes block);
+  void put(const BlockKey& key, Bytes block);
   void clear();
 
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
