@@ -121,6 +121,8 @@ Result<std::uint64_t> AgentState::stage(Append append_envelope) {
 }
 
 bool AgentState::has_room() const {
+  // A callback that falls behind holds back who sends; only callbacks may wait for nobody.
+  if (notices_.size() >= limits_.envelopes && !is_callback_thread) return false;
   // One envelope always fits, so that a bound below its size does not block for ever.
   return unsettled_envelopes_ == 0 ||
          (unsettled_envelopes_ < limits_.envelopes && unsettled_bytes_ < limits_.bytes &&
@@ -461,6 +463,7 @@ void AgentState::run_callbacks() {
     const auto deliverable = [&] { return options_.on_delivery && has_delivery(); };
     changed_.wait(lock, [&] { return closed_ || !notices_.empty() || deliverable(); });
     std::vector<Notice> notices = std::exchange(notices_, {});
+    if (!notices.empty()) changed_.notify_all();  // there may be room to send again
     const bool over = closed_;
     lock.unlock();
     for (const Notice& call : notices) call();

@@ -19,6 +19,7 @@ namespace capstan {
 namespace {
 
 constexpr int kIdleMs = 1'000;  // an upper bound for a wait: a lost wake-up would cost no more
+constexpr std::uint64_t kLongestBackoffNs = 2 * kNsPerSecond;
 
 bool holds(const LinkBody& body, Bytes envelope) {
   const std::less_equal<const std::uint8_t*> not_after;
@@ -284,13 +285,16 @@ class IoLoop final : public HubClient {
     link_->disconnect();
     connected_ = false;
     unsent_.clear();
-    connect_due_ns_ = clock_.now().monotonic_ns + backoff_.next_ns(random_);
+    const std::uint64_t now_ns = clock_.now().monotonic_ns;
+    // One that is lost as soon as it is ready would otherwise come back at once, for ever.
+    if (ready_here_ && now_ns >= ready_since_ns_ + kLongestBackoffNs) backoff_.reset();
+    connect_due_ns_ = now_ns + backoff_.next_ns(random_);
     set_ready(false, error.text());
     lifecycle(Lifecycle::kDisconnected, error);
   }
 
   void on(const Ready&) {
-    backoff_.reset();
+    ready_since_ns_ = clock_.now().monotonic_ns;
     set_ready(true, {});
     lifecycle(Lifecycle::kReady, {});
   }
@@ -376,7 +380,7 @@ class IoLoop final : public HubClient {
   SystemClock clock_;
   ClientEngine engine_;
   Random random_;
-  Backoff backoff_{50 * kNsPerMs, 2 * kNsPerSecond};
+  Backoff backoff_{50 * kNsPerMs, kLongestBackoffNs};
   Outputs out_;
   std::vector<Delivered> stretch_;
   std::deque<ByteBuffer> unsent_;
@@ -385,6 +389,7 @@ class IoLoop final : public HubClient {
   std::unordered_map<std::uint64_t, std::shared_ptr<Answer>> answers_;
   OnPresence on_presence_;
   std::uint64_t connect_due_ns_ = 0;
+  std::uint64_t ready_since_ns_ = 0;
   bool connected_ = false;
   bool ready_here_ = false;
   bool ended_ = false;

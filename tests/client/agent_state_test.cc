@@ -22,10 +22,12 @@ using test::envelope_to;
 /// An agent without an I/O thread: the test says what the hub does.
 class AgentStateTest : public ::testing::Test {
  protected:
+  static constexpr std::size_t kOutboxEnvelopes = 100'000;
+
   ~AgentStateTest() override { queue_->close(); }
 
   std::shared_ptr<AgentState> started(AgentOptions options) {
-    const AgentState::OutboxLimits limits{100'000, 1'000'000'000};
+    const AgentState::OutboxLimits limits{kOutboxEnvelopes, 1'000'000'000};
     auto agent = std::make_shared<AgentState>(std::move(options), limits, queue_);
     agent->start();
     return agent;
@@ -139,6 +141,34 @@ TEST_F(AgentStateTest, CallbacksOfTwoMayCloseEachOther) {
   both.wait();
   for (const auto& agent : agents) agent->close();
   EXPECT_EQ(ended, 2);
+}
+
+TEST_F(AgentStateTest, ACallbackThatBlocksHoldsBackWhoSends) {
+  std::promise<void> go_on;
+  std::promise<std::uint64_t> sent_here;
+  std::atomic<bool> first = true;
+  std::shared_ptr<AgentState> agent;
+  AgentOptions options{.name = "alice", .send_timeout_ms = 0};
+  options.on_accepted = [&](std::uint64_t, std::uint64_t, const EnvelopeId&) {
+    if (!first.exchange(false)) return;
+    go_on.get_future().wait();
+    sent_here.set_value(post(*agent));
+  };
+  agent = started(std::move(options));
+  std::uint64_t sent = 0;
+  const auto send = [&] {
+    const auto number = agent->send_encoded(mailbox_of(agent_named('B')), envelope_to('B'));
+    if (!number.ok()) return false;
+    ++sent;
+    agent->accepted({1, *number, 1, test::id_of(*number), envelope_to('B').size()});
+    return true;
+  };
+  while (sent < 3 * kOutboxEnvelopes && send()) {
+  }
+  EXPECT_LE(sent, 2 * kOutboxEnvelopes);
+  go_on.set_value();
+  EXPECT_EQ(sent_here.get_future().get(), sent + 1) << "a callback itself is not held back";
+  agent->close();
 }
 
 // Method: each notice makes the next one, so that there is always one more.

@@ -93,6 +93,32 @@ TEST(HubClient, SendsByNameAndWaitsForAcceptance) {
   EXPECT_EQ((*agent)->accepted_count(), 1U);
 }
 
+// Method: each wait is at most 50 ms as long as they do not grow. Only too short a time fails.
+TEST(HubClient, AConnectionThatIsLostAsSoonAsItIsReadyComesBackLaterEachTime) {
+  constexpr int kLosses = 6;
+  const auto wire = std::make_shared<MemoryWire>();
+  HubClientOptions options;
+  options.make_link = [wire] { return wire->make_link(); };
+  options.seed = 3;
+  std::promise<void> lost;
+  std::atomic<int> losses = 0;
+  options.on_lifecycle = [&](Lifecycle stage, const Error&) {
+    if (stage == Lifecycle::kReady) wire->cut({ErrorCode::kUnavailable, "out of order"});
+    if (stage == Lifecycle::kConnecting && ++losses == kLosses + 1) lost.set_value();
+  };
+  const auto begin = std::chrono::steady_clock::now();
+  auto client = HubClient::open(std::move(options));
+  ASSERT_TRUE(client.ok());
+  for (int i = 0; i < kLosses; ++i) {
+    ASSERT_TRUE(wire->grant(kPatienceMs));
+    BodyWriter welcome;
+    welcome.write(test::welcome());
+    wire->send(welcome.take());
+  }
+  lost.get_future().wait();
+  EXPECT_GT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(kLosses * 50));
+}
+
 TEST(HubClient, AFullOutboxBlocksTheSenderUntilItsTimeout) {
   FakeHub hub;
   hub.accepting = false;

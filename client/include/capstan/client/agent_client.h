@@ -35,7 +35,8 @@ struct Delivery {
 class AgentClient;
 
 /// Callbacks run one at a time on a thread of this agent; one that blocks holds back this agent's
-/// deliveries, through its credit, and nobody else's. They may call every AgentClient.
+/// deliveries, through its credit, and send() once as many calls wait as the outbox has envelopes;
+/// nobody else's. They may call every AgentClient.
 struct AgentOptions {
   std::string name;
   AttachMode mode = AttachMode::kPost;  ///< A receiving session may post, too.
