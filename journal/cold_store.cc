@@ -181,6 +181,8 @@ Status ColdStore::make_ready() {
   if (database_ && !write_failed_) return {};
   if (Status room = try_disk(context_.env, paths_.cold()); database_ && !room) return room;
   database_.reset();
+  // An exchange that failed half way has left the replacement beside the name of what it replaces.
+  if (Status finished = finish_interrupted(context_.env, paths_.root); !finished) return finished;
   if (Status opened = open(); !opened) return opened;
   write_failed_ = false;
   return database_ ? Status() : create();

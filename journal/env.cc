@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -42,6 +43,14 @@ leveldb::Status failed(const std::string& path, int reason) {
   const bool missing = reason == ENOENT || reason == ENOTDIR;
   return missing ? leveldb::Status::NotFound(path, std::strerror(reason))
                  : leveldb::Status::IOError(path, std::strerror(reason));
+}
+
+bool cannot_be_synced(std::error_code refused) {
+  constexpr std::errc kReasons[] = {
+      std::errc::permission_denied,       std::errc::operation_not_permitted,
+      std::errc::invalid_argument,        std::errc::not_supported,
+      std::errc::operation_not_supported, std::errc::read_only_file_system};
+  return std::find(std::begin(kReasons), std::end(kReasons), refused) != std::end(kReasons);
 }
 
 /// LevelDB's own Env maps tables into memory, where a sector that cannot be read ends the process;
@@ -161,12 +170,12 @@ std::string parent_directory(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-bool PosixDirectorySync::sync_directory(const std::string& path) {
+std::error_code PosixDirectorySync::sync_directory(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool synced = ::fsync(fd) == 0;
+  if (fd < 0) return {errno, std::generic_category()};
+  const int reason = ::fsync(fd) == 0 ? 0 : errno;
   ::close(fd);
-  return synced;
+  return {reason, std::generic_category()};
 }
 
 std::optional<std::uint64_t> PosixDirectorySync::free_bytes(const std::string& path) {
@@ -186,8 +195,12 @@ JournalEnv::JournalEnv(DirectorySync& names)
       tables_held_max_(tables_held_max()) {}
 
 leveldb::Status JournalEnv::sync_directory(const std::string& path) {
-  if (names_ == nullptr || names_->sync_directory(path)) return leveldb::Status::OK();
-  return leveldb::Status::IOError(path, "directory sync failed");
+  const std::error_code refused =
+      names_ == nullptr ? std::error_code() : names_->sync_directory(path);
+  if (!refused) return leveldb::Status::OK();
+  const std::string text = "directory sync: " + refused.message();
+  return cannot_be_synced(refused) ? leveldb::Status::NotSupported(path, text)
+                                   : leveldb::Status::IOError(path, text);
 }
 
 std::optional<std::uint64_t> JournalEnv::free_bytes(const std::string& path) const {
@@ -261,15 +274,22 @@ leveldb::Status JournalEnv::RenameFile(const std::string& from, const std::strin
 }
 
 // After a failed RenameFile() LevelDB takes its new manifest back. When only the sync has failed,
-// CURRENT names that manifest already: without it the database would be damaged for good.
+// CURRENT names that manifest already: without it the database would be damaged for good. It goes
+// only with a database that is removed as a whole, CURRENT first.
 leveldb::Status JournalEnv::RemoveFile(const std::string& path) {
+  const std::string directory = parent_directory(path);
   if (is_manifest(path)) {
     const std::lock_guard lock(mutex_);
-    if (doubtful_.count(parent_directory(path)) != 0) {
+    if (doubtful_.count(directory) != 0) {
       return leveldb::Status::IOError(path, "CURRENT may name it");
     }
   }
-  return target()->RemoveFile(path);
+  const leveldb::Status removed = target()->RemoveFile(path);
+  if (removed.ok() && base_name(path) == "CURRENT") {
+    const std::lock_guard lock(mutex_);
+    doubtful_.erase(directory);
+  }
+  return removed;
 }
 
 leveldb::Status JournalEnv::CreateDir(const std::string& path) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "capstan/base/result.h"
@@ -43,6 +44,8 @@ class JournalEnv final : public leveldb::EnvWrapper {
   leveldb::Status CreateDir(const std::string& path) override;
   void Schedule(void (*work)(void*), void* argument) override;
 
+  /// NotSupported: this directory cannot be synced at all: it is not ours to read, or its file
+  /// system knows no such thing. IOError: it can, but was not.
   [[nodiscard]] leveldb::Status sync_directory(const std::string& path);
 
   /// See DirectorySync.
@@ -82,7 +85,7 @@ class JournalEnv final : public leveldb::EnvWrapper {
 /// Syncs real directories.
 class PosixDirectorySync final : public DirectorySync {
  public:
-  [[nodiscard]] bool sync_directory(const std::string& path) override;
+  [[nodiscard]] std::error_code sync_directory(const std::string& path) override;
   [[nodiscard]] std::optional<std::uint64_t> free_bytes(const std::string& path) override;
 };
 

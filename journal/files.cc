@@ -32,6 +32,14 @@ Status remove_entry(JournalEnv& env, const std::string& path) {
   return *directory ? remove_tree(env, path) : checked(env.RemoveFile(path), path);
 }
 
+// One that is left without a durable name would pass for an old one at the next start.
+Status create_directory(JournalEnv& env, const std::string& path) {
+  if (Status made = checked(env.target()->CreateDir(path), path); !made) return made;
+  Status named = sync_name(env, path);
+  if (!named) (void)env.RemoveDir(path);
+  return named;
+}
+
 leveldb::Status copy_bytes(leveldb::SequentialFile& from, leveldb::WritableFile& to) {
   std::string scratch(kCopyBytes, '\0');
   while (true) {
@@ -92,7 +100,9 @@ Result<std::vector<std::string>> list_directory(JournalEnv& env, const std::stri
 Status make_directory(JournalEnv& env, const std::string& path) {
   const auto exists = is_directory(env, path);
   if (!exists) return exists.error();
-  return *exists ? sync_name(env, path) : checked(env.CreateDir(path), path);
+  if (!*exists) return create_directory(env, path);
+  const leveldb::Status synced = env.sync_directory(parent_directory(path));
+  return synced.IsNotSupportedError() ? Status() : checked(synced, path);
 }
 
 Status sync_name(JournalEnv& env, const std::string& path) {

@@ -43,11 +43,11 @@ inline constexpr std::string_view kQuarantinedSuffix = ".quarantined-";
                                                               const std::string& path);
 
 /// Creates `path` unless it is there, and makes its name durable in any case: a process may have
-/// ended between the two.
+/// ended between the two. Around one that is there, a directory that cannot be synced at all is no
+/// error: of a new one that stands in such a directory nothing is left.
 [[nodiscard]] Status make_directory(JournalEnv& env, const std::string& path);
 
-/// Makes the names in the directory around `path` durable. LevelDB does not look whether that
-/// succeeds when it creates a database.
+/// Makes the names in the directory around `path` durable.
 [[nodiscard]] Status sync_name(JournalEnv& env, const std::string& path);
 
 /// Whether the disk takes a write as large as those that opening a database needs. Errors: kIo.

@@ -127,6 +127,7 @@ Result<std::optional<Sequence>> Recovery::snapshot_at_head(Sequence first) {
     end = block->header.commit_last;
     expected = block->header.last().plus(1);
   }
+  if (Status read = reader.status(); !read && !is_damage(read.error())) return read.error();
   return expected > end ? std::optional(first) : none;
 }
 

@@ -14,8 +14,8 @@ constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 /// The copy, what LevelDB's repair writes beside it, and the replacement.
 constexpr std::uint64_t kReplacementSizes = 3;
 
-// RepairDB takes a full or failing disk for damage and goes on without what it could not write.
-// This remembers that it happened, so that a passing fault of the disk never costs a block.
+// RepairDB takes a full or failing disk for damage and goes on without what it could not read or
+// write. This remembers that it happened, so that a passing fault of the disk never costs a block.
 class FailureWatch final : public leveldb::EnvWrapper {
  public:
   explicit FailureWatch(leveldb::Env& target) : EnvWrapper(&target) {}
@@ -34,17 +34,46 @@ class FailureWatch final : public leveldb::EnvWrapper {
   }
   leveldb::Status NewSequentialFile(const std::string& path,
                                     leveldb::SequentialFile** file) override {
-    return note(target()->NewSequentialFile(path, file));
+    const leveldb::Status opened = note(target()->NewSequentialFile(path, file));
+    if (opened.ok()) *file = new WatchedLog(*this, *file);
+    return opened;
   }
   leveldb::Status NewRandomAccessFile(const std::string& path,
                                       leveldb::RandomAccessFile** file) override {
-    return note(target()->NewRandomAccessFile(path, file));
+    const leveldb::Status opened = note(target()->NewRandomAccessFile(path, file));
+    if (opened.ok()) *file = new WatchedTable(*this, *file);
+    return opened;
   }
   leveldb::Status RenameFile(const std::string& from, const std::string& to) override {
     return note(target()->RenameFile(from, to));
   }
 
  private:
+  class WatchedLog final : public leveldb::SequentialFile {
+   public:
+    WatchedLog(FailureWatch& watch, leveldb::SequentialFile* file) : watch_(watch), file_(file) {}
+    leveldb::Status Read(std::size_t count, leveldb::Slice* result, char* scratch) override {
+      return watch_.note(file_->Read(count, result, scratch));
+    }
+    leveldb::Status Skip(std::uint64_t count) override { return watch_.note(file_->Skip(count)); }
+
+   private:
+    FailureWatch& watch_;
+    std::unique_ptr<leveldb::SequentialFile> file_;
+  };
+  class WatchedTable final : public leveldb::RandomAccessFile {
+   public:
+    WatchedTable(FailureWatch& watch, leveldb::RandomAccessFile* file)
+        : watch_(watch), file_(file) {}
+    leveldb::Status Read(std::uint64_t offset, std::size_t count, leveldb::Slice* result,
+                         char* scratch) const override {
+      return watch_.note(file_->Read(offset, count, result, scratch));
+    }
+
+   private:
+    FailureWatch& watch_;
+    std::unique_ptr<leveldb::RandomAccessFile> file_;
+  };
   class WatchedFile final : public leveldb::WritableFile {
    public:
     WatchedFile(FailureWatch& watch, leveldb::WritableFile* file) : watch_(watch), file_(file) {}
@@ -198,6 +227,27 @@ Status make_replacement(const DatabaseContext& context, const std::string& origi
   return refill(paths.copy, **target);
 }
 
+Result<std::string> exchange(const DatabaseContext& context, const std::string& original,
+                             const Refill& refill) {
+  JournalEnv& env = context.env;
+  const WorkingPaths paths(original);
+  // Renamed before, by an exchange that failed: then the replacement beside it is the only one.
+  if (!env.FileExists(original)) {
+    return {ErrorCode::kIo, original + " is missing; the next start deals with it"};
+  }
+  if (Status removed = remove_working(env, paths); !removed) return removed.error();
+  if (Status made = make_replacement(context, original, paths, refill); !made) {
+    (void)remove_working(env, paths).ok();
+    return made.error();
+  }
+  // From here on the replacement is whole: finish_interrupted() completes the exchange.
+  auto aside = quarantine(env, original);
+  if (!aside) return aside;
+  if (Status moved = move_directory(env, paths.rebuilt, original); !moved) return moved.error();
+  if (Status removed = remove_tree(env, paths.copy); !removed) return removed.error();
+  return aside;
+}
+
 }  // namespace
 
 Status check_room(const DatabaseContext& context, const std::string& original) {
@@ -227,22 +277,12 @@ Status take_sound_entries(const DatabaseContext& context, const std::string& cop
 
 Result<std::string> replace_database(const DatabaseContext& context, const std::string& original,
                                      const Refill& refill) {
-  JournalEnv& env = context.env;
-  const WorkingPaths paths(original);
-  // Renamed before, by an exchange that failed: then the replacement beside it is the only one.
-  if (!env.FileExists(original)) {
-    return {ErrorCode::kIo, original + " is missing; the next start deals with it"};
+  auto aside = exchange(context, original, refill);
+  // What is lost the replacement says, and nobody before it stands there: mail in what is called
+  // damaged is settled.
+  if (!aside && aside.error().code == ErrorCode::kDamaged) {
+    return {ErrorCode::kIo, aside.error().context};
   }
-  if (Status removed = remove_working(env, paths); !removed) return removed.error();
-  if (Status made = make_replacement(context, original, paths, refill); !made) {
-    (void)remove_working(env, paths).ok();
-    return made.error();
-  }
-  // From here on the replacement is whole: finish_interrupted() completes the exchange.
-  auto aside = quarantine(env, original);
-  if (!aside) return aside;
-  if (Status moved = move_directory(env, paths.rebuilt, original); !moved) return moved.error();
-  if (Status removed = remove_tree(env, paths.copy); !removed) return removed.error();
   return aside;
 }
 

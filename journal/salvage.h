@@ -29,7 +29,8 @@ using KeyOf = std::function<Result<std::optional<std::string>>(Bytes value)>;
 /// Writes to `target` what can be had from `copy`, a directory that it may work on.
 using Refill = std::function<Status(const std::string& copy, Segment& target)>;
 
-/// The same for any database: `refill` makes the replacement. Of one that fails nothing is left.
+/// The same for any database: `refill` makes the replacement. Of one that fails nothing is left,
+/// or all of it, for finish_interrupted(). Errors: kIo. kUnsupportedVersion.
 [[nodiscard]] Result<std::string> replace_database(const DatabaseContext& context,
                                                    const std::string& original,
                                                    const Refill& refill);
@@ -43,8 +44,8 @@ using Refill = std::function<Status(const std::string& copy, Segment& target)>;
 [[nodiscard]] Status take_sound_entries(const DatabaseContext& context, const std::string& copy,
                                         Segment& target, const KeyOf& key_of);
 
-/// Finishes or undoes what a crash interrupted directly below `directory`: replacements, working
-/// copies, destructions.
+/// Finishes or undoes what a crash or an error interrupted directly below `directory`: replacements,
+/// working copies, destructions.
 [[nodiscard]] Status finish_interrupted(JournalEnv& env, const std::string& directory);
 
 }  // namespace capstan

@@ -82,17 +82,20 @@ Segment::~Segment() { env_.run_background(); }
 
 Result<std::unique_ptr<Segment>> Segment::create(const DatabaseContext& context,
                                                  const std::string& path) {
+  // LevelDB does not look whether it could make the directory: what follows would look like damage.
+  if (Status made = make_directory(context.env, path); !made) return made.error();
   leveldb::Options options = context.options();
   options.create_if_missing = true;
   options.error_if_exists = true;
   auto database = open_database(options, path);
   if (!database) return database.error();
-  if (Status named = sync_name(context.env, path); !named) return named.error();
   return std::unique_ptr<Segment>(new Segment(context.env, std::move(*database), path));
 }
 
 Result<std::unique_ptr<Segment>> Segment::open(const DatabaseContext& context,
                                                const std::string& path) {
+  // LevelDB would make an empty directory of it, and say that it is damaged.
+  if (!context.env.FileExists(path)) return {ErrorCode::kIo, path + " is missing"};
   auto database = open_database(context.options(), path);
   if (!database) return database.error();
   context.env.run_background();

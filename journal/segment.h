@@ -78,7 +78,7 @@ class Segment {
   /// Its name is durable, too. Errors: kIo.
   [[nodiscard]] static Result<std::unique_ptr<Segment>> create(const DatabaseContext& context,
                                                                const std::string& path);
-  /// Errors: kDamaged: LevelDB's own checks failed. kIo.
+  /// Errors: kDamaged: LevelDB's own checks failed. kIo: also when there is no such directory.
   [[nodiscard]] static Result<std::unique_ptr<Segment>> open(const DatabaseContext& context,
                                                              const std::string& path);
   ~Segment();

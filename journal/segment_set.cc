@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "capstan/base/check.h"
-#include "leveldb_error.h"
+#include "salvage.h"
 
 namespace capstan {
 
@@ -52,7 +52,7 @@ Result<std::shared_ptr<Segment>> SegmentSet::get(Sequence first) {
     found->second.used = ++turn_;
     if (found->second.handle) return found->second.handle;
   }
-  auto opened = Segment::open(context_, paths_.segment(first));
+  auto opened = open(paths_.segment(first));
   if (!opened) return opened.error();
   std::shared_ptr<Segment> idle;
   const std::lock_guard lock(mutex_);
@@ -61,6 +61,15 @@ Result<std::shared_ptr<Segment>> SegmentSet::get(Sequence first) {
   const auto handle = known.handle;
   idle = take_least_used();
   return handle;
+}
+
+// An exchange that failed half way has left the replacement beside the segment's name.
+Result<std::unique_ptr<Segment>> SegmentSet::open(const std::string& path) const {
+  if (!context_.env.FileExists(path)) {
+    Status finished = finish_interrupted(context_.env, paths_.journal());
+    if (!finished) return finished.error();
+  }
+  return Segment::open(context_, path);
 }
 
 // The newest segment is the one that is written to: never closed, and not counted.

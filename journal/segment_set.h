@@ -63,6 +63,7 @@ class SegmentSet {
     std::uint64_t used = 0;  ///< Turn of the last get().
   };
 
+  [[nodiscard]] Result<std::unique_ptr<Segment>> open(const std::string& path) const;
   /// The handle to let go of once the lock is free: closing a database may wait for its compaction.
   [[nodiscard]] std::shared_ptr<Segment> take_least_used();
 

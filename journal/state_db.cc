@@ -60,6 +60,8 @@ StateDb::~StateDb() { env_.run_background(); }
 
 Result<std::unique_ptr<StateDb>> StateDb::open(const DatabaseContext& context,
                                                const std::string& path) {
+  // LevelDB does not look whether it could make the directory: what follows would look like damage.
+  if (Status made = make_directory(context.env, path); !made) return made.error();
   leveldb::Options options = context.options();
   options.create_if_missing = true;
   options.write_buffer_size = std::min(kWriteBufferBytes, context.write_buffer_bytes);
@@ -69,7 +71,6 @@ Result<std::unique_ptr<StateDb>> StateDb::open(const DatabaseContext& context,
   context.env.run_background();
   std::unique_ptr<StateDb> state(
       new StateDb(context.env, std::unique_ptr<leveldb::DB>(opened), path));
-  if (Status named = sync_name(context.env, path); !named) return named.error();
   if (Status sound = state->check(); !sound) return sound.error();
   return state;
 }

@@ -1,9 +1,11 @@
 // Reads of blocks, and what a read says of those that are not there.
+#include "faulty_env.h"
 #include "journal_world.h"
 
 namespace capstan {
 namespace {
 
+using journal_test::FaultyEnv;
 using journal_test::gap;
 using journal_test::same;
 using journal_test::sequences;
@@ -168,6 +170,104 @@ TEST(BlockLookup, DamageInATableOfTheOpenSegmentStopsNoCommit) {
   EXPECT_TRUE(world.store->read(sequences({21, 31, 41})).ok());
   const ReadDone done = answer_read(*world.store, ReadId{1}, sequences({11}));
   EXPECT_EQ(done.lost, gap(1, 20));
+}
+
+/// Two sealed segments 1–20 and 21–40, and the open one; block 11 is damaged, and no start looks.
+void damage_behind_the_checkpoint(World& world) {
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.write(1, true);
+  world.checkpoint(50, {{"a", "1"}});
+  world.stop();
+  const auto spot = world.find_on_disk(11);
+  world.disk.flip_bit(spot.path, spot.offset, 0);
+}
+
+void expect_that_only_11_is_lost(World& world) {
+  const auto sound = world.store->read(sequences({1, 21, 31, 41}));
+  EXPECT_TRUE(sound.ok()) << sound.error().text();
+  const auto lost = world.store->read(sequences({11}));
+  ASSERT_FALSE(lost.ok());
+  EXPECT_EQ(lost.error().code, ErrorCode::kDamaged) << lost.error().text();
+  EXPECT_EQ(world.store->lost_at(Sequence{11}), gap(11, 20));
+}
+
+// Goal: a replacement in which any one sync fails is finished by a later read, or by a start.
+TEST(BlockLookup, AReplacementInWhichASyncFailsIsFinishedLaterAndCostsNothing) {
+  std::size_t failed = 0;
+  for (std::uint64_t fails = 0; fails < 40; ++fails) {
+    for (const bool restarts : {false, true}) {
+      SCOPED_TRACE("sync " + std::to_string(fails) + (restarts ? " restart" : ""));
+      World world;
+      damage_behind_the_checkpoint(world);
+      world.start();
+      world.disk.fail_one_sync_after(fails);
+      const auto first = world.store->read(sequences({11}));
+      ASSERT_FALSE(first.ok());
+      if (first.error().code == ErrorCode::kIo) ++failed;
+      world.disk.fail_sync_after(std::nullopt);
+      if (restarts) world.start();
+      expect_that_only_11_is_lost(world);
+      world.start();
+      expect_that_only_11_is_lost(world);
+      EXPECT_TRUE(world.summary.gaps.empty());
+    }
+  }
+  EXPECT_GT(failed, 20U);
+}
+
+// Goal: what stands in the way of a replacement is an error of the disk, and no loss.
+TEST(BlockLookup, AReplacementThatTheDiskDoesNotAllowIsNoLoss) {
+  struct Fault {
+    std::string FaultyEnv::*of;
+    const char* path;
+  };
+  for (const Fault& fault :
+       {Fault{&FaultyEnv::directories, ".salvage"}, Fault{&FaultyEnv::directories, ".rebuilt"},
+        Fault{&FaultyEnv::reads, ".salvage/"}}) {
+    SCOPED_TRACE(fault.path);
+    World world;
+    FaultyEnv faulty(world.disk);
+    world.options.env = &faulty;
+    damage_behind_the_checkpoint(world);
+    world.start();
+    faulty.*fault.of = fault.path;
+    const ReadDone done = answer_read(*world.store, ReadId{1}, sequences({11}));
+    ASSERT_TRUE(done.error);
+    EXPECT_EQ(done.error->code, ErrorCode::kIo) << done.error->text();
+    EXPECT_EQ(done.lost, std::nullopt);
+    (faulty.*fault.of).clear();
+    expect_that_only_11_is_lost(world);
+  }
+}
+
+// Goal: the same where the segment is open already, and its files cannot be copied.
+TEST(BlockLookup, ASegmentThatCannotBeCopiedIsNoLoss) {
+  World world;
+  FaultyEnv faulty(world.disk);
+  world.options.env = &faulty;
+  world.start();
+  for (int segment = 0; segment < 2; ++segment) {
+    ASSERT_TRUE(world.try_write(world.make(2, segment > 0, false, 1200)).ok());
+  }
+  world.checkpoint(40, {{"a", "1"}});
+  ASSERT_TRUE(world.store->read(sequences({1})).ok());
+  world.start();
+  ASSERT_TRUE(world.store->read(sequences({1})).ok());
+  world.stop();
+  const auto spot = world.find_on_disk(11);
+  ASSERT_TRUE(spot.path.ends_with(".ldb"));
+  world.disk.flip_bit(spot.path, spot.offset, 0);
+  world.start();
+  ASSERT_TRUE(world.store->read(sequences({1})).ok());
+  for (std::string FaultyEnv::*const fault : {&FaultyEnv::vanished, &FaultyEnv::reads}) {
+    faulty.*fault = "/00000000000000000001/";
+    EXPECT_EQ(world.store->read(sequences({11})).error().code, ErrorCode::kIo);
+    (faulty.*fault).clear();
+  }
+  EXPECT_EQ(world.store->read(sequences({11})).error().code, ErrorCode::kDamaged);
+  EXPECT_EQ(world.store->lost_at(Sequence{11}), gap(11, 20));
 }
 
 TEST(BlockLookup, ASealedSegmentThatDoesNotOpenIsReplacedWithoutLoss) {

@@ -263,6 +263,40 @@ TEST(ColdStore, ADamagedCopyIsReplacedWhenThereIsRoom) {
   EXPECT_TRUE(is_large(world, 51) && is_large(world, 71));
 }
 
+// Goal: a replacement in which any one sync fails is finished by a later read, or by a start.
+TEST(ColdStore, AReplacementInWhichASyncFailsIsFinishedLaterAndCostsNothing) {
+  std::size_t failed = 0;
+  for (std::uint64_t fails = 0; fails < 40; ++fails) {
+    for (const bool restarts : {false, true}) {
+      SCOPED_TRACE("sync " + std::to_string(fails) + (restarts ? " restart" : ""));
+      World world;
+      fill(world);
+      bool begins = true;
+      for (const std::uint64_t base : {51U, 61U, 71U}) {
+        ASSERT_TRUE(copy_large(world, 41, base, std::exchange(begins, false)).ok());
+      }
+      ASSERT_TRUE(world.store->drop_segment(Sequence{41}, Keep::kCold).ok());
+      world.start();
+      world.stop();
+      const auto spot = world.find_on_disk(61, "/data/cold");
+      world.disk.flip_bit(spot.path, spot.offset, 3);
+      world.start();
+      world.disk.fail_one_sync_after(fails);
+      if (read_error(world, 61) == ErrorCode::kIo) ++failed;
+      world.disk.fail_sync_after(std::nullopt);
+      if (restarts) world.start();
+      EXPECT_TRUE(copy_large(world, 81, 91, true).ok());
+      for (int start = 0; start < 2; ++start) {
+        EXPECT_EQ(read_error(world, 61), ErrorCode::kDamaged);
+        EXPECT_EQ(world.store->lost_at(Sequence{61}), gap(61, 70));
+        EXPECT_TRUE(is_large(world, 51) && is_large(world, 71));
+        world.start();
+      }
+    }
+  }
+  EXPECT_GT(failed, 15U);
+}
+
 // Goal: whatever bit of cold/ is flipped, what was kept is read as it was, or named as lost.
 TEST(ColdStore, AnyFlippedBitLeavesEveryBlockReadOrNamed) {
   World truth;

@@ -1,5 +1,6 @@
 #include "files.h"
 
+#include "faulty_env.h"
 #include "journal_world.h"
 #include "salvage.h"
 
@@ -43,6 +44,34 @@ TEST(Files, ADirectoryThatIsThereAlreadyIsMadeDurable) {
   }
 }
 
+// Goal: a folder that was there before is used, whatever stands around it, unless its name may not
+// last; a new one is not left behind without a durable name, so that the next start asks again.
+TEST(Files, OnlyANewDirectoryNeedsOneAroundItThatCanBeSynced) {
+  using enum std::errc;
+  for (const std::errc reason :
+       {permission_denied, operation_not_permitted, invalid_argument, not_supported,
+        operation_not_supported, read_only_file_system, io_error, no_space_on_device}) {
+    const std::error_code error = std::make_error_code(reason);
+    SCOPED_TRACE(error.message());
+    MemoryEnv disk;
+    journal_test::FaultyEnv faulty(disk);
+    JournalEnv env(faulty, Background::kInline);
+    faulty.syncs = "/";
+    faulty.sync_error = error;
+    for (int start = 0; start < 2; ++start) {
+      const Status made = make_directory(env, "/data");
+      ASSERT_FALSE(made.ok());
+      EXPECT_EQ(made.error().code, ErrorCode::kIo);
+      EXPECT_NE(made.error().context.find(error.message()), std::string::npos)
+          << made.error().context;
+      EXPECT_FALSE(disk.FileExists("/data"));
+    }
+    ASSERT_TRUE(disk.CreateDir("/data").ok());
+    const bool may_last = reason != io_error && reason != no_space_on_device;
+    EXPECT_EQ(make_directory(env, "/data").ok(), may_last);
+  }
+}
+
 TEST(Files, ADirectoryThatCannotBeReadIsNotTakenForAnEmptyOne) {
   MemoryEnv disk;
   JournalEnv env(disk, Background::kInline);
@@ -66,6 +95,21 @@ TEST(Files, ATreeIsRemovedWithAllBelow) {
   ASSERT_TRUE(remove_tree(env, "/a").ok());
   EXPECT_FALSE(env.FileExists("/a"));
   EXPECT_TRUE(remove_tree(env, "/a").ok());
+}
+
+// Goal: a database that could not be made can be removed, also when nobody knows whether CURRENT
+// names the manifest.
+TEST(Files, ATreeIsRemovedAlsoAfterAFailedSyncOfItsNames) {
+  MemoryEnv disk;
+  JournalEnv env(disk, Background::kInline);
+  ASSERT_TRUE(make_directory(env, "/a").ok());
+  ASSERT_TRUE(leveldb::WriteStringToFile(&env, "x", "/a/MANIFEST-000001").ok());
+  ASSERT_TRUE(leveldb::WriteStringToFile(&env, "x", "/a/000001.dbtmp").ok());
+  disk.fail_one_sync_after(0);
+  EXPECT_FALSE(env.RenameFile("/a/000001.dbtmp", "/a/CURRENT").ok());
+  EXPECT_FALSE(env.RemoveFile("/a/MANIFEST-000001").ok());
+  ASSERT_TRUE(remove_tree(env, "/a").ok());
+  EXPECT_FALSE(env.FileExists("/a"));
 }
 
 TEST(Salvage, AnInterruptedExchangeIsFinishedAndWorkingCopiesGo) {

@@ -1,5 +1,6 @@
 #include "recovery.h"
 
+#include "faulty_env.h"
 #include "journal_world.h"
 
 namespace capstan {
@@ -429,6 +430,40 @@ TEST(RecoveryState, ADamagedSnapshotGivesWayToTheOneBefore) {
   EXPECT_EQ(world.summary.applied, Sequence{0});
   EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 21}));
   EXPECT_EQ(world.summary.gaps, (Gaps{gap(31, 40)}));
+}
+
+// Goal: a snapshot that the disk cannot read is not passed over: a backup is not called for, and no
+// older one taken.
+TEST(RecoveryState, ASnapshotThatTheDiskCannotReadEndsTheStartAndCostsNothing) {
+  World world;
+  journal_test::FaultyEnv faulty(world.disk);
+  world.options.env = &faulty;
+  world.start();
+  world.write(2, true, true);
+  world.start();
+  world.stop();
+  ruin(world, "/data/state");
+  for (const char* const unreadable : {"/journal/", ".ldb"}) {
+    faulty.reads = unreadable;
+    EXPECT_EQ(world.try_start().error().code, ErrorCode::kIo) << unreadable;
+  }
+  faulty.reads.clear();
+  world.start();
+  EXPECT_TRUE(world.summary.state_from_snapshot);
+  EXPECT_EQ(world.sink.bases(), (Bases{1, 11}));
+  EXPECT_TRUE(world.summary.gaps.empty());
+}
+
+// Goal: a folder that cannot be made is no damage to what ought to stand in it.
+TEST(RecoveryState, AStateForWhichThereIsNoFolderEndsTheStart) {
+  World world;
+  journal_test::FaultyEnv faulty(world.disk);
+  world.options.env = &faulty;
+  faulty.directories = "/state";
+  EXPECT_EQ(world.try_start().error().code, ErrorCode::kIo);
+  faulty.directories.clear();
+  world.start();
+  EXPECT_TRUE(world.summary.quarantined.empty());
 }
 
 TEST(RecoveryState, WithoutSnapshotTheWholeWalIsReplayedWhenItIsAllThere) {

@@ -214,9 +214,9 @@ bool MemoryEnv::sync_names(const std::string& path) {
   return true;
 }
 
-bool MemoryEnv::sync_directory(const std::string& path) {
+std::error_code MemoryEnv::sync_directory(const std::string& path) {
   const std::lock_guard lock(mutex_);
-  return sync_names(path);
+  return sync_names(path) ? std::error_code() : std::make_error_code(std::errc::io_error);
 }
 
 std::optional<std::uint64_t> MemoryEnv::free_bytes(const std::string&) {

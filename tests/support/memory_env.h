@@ -97,7 +97,7 @@ class MemoryEnv final : public leveldb::Env, public DirectorySync {
   // --- DirectorySync
   // ------------------------------------------------------------------------------
 
-  [[nodiscard]] bool sync_directory(const std::string& path) override;
+  [[nodiscard]] std::error_code sync_directory(const std::string& path) override;
   [[nodiscard]] std::optional<std::uint64_t> free_bytes(const std::string& path) override;
 
  private:

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <system_error>
 
 namespace capstan {
 
@@ -17,8 +18,9 @@ class DirectorySync {
  public:
   virtual ~DirectorySync() = default;
 
-  /// False when the entries directly below `path` may not survive a power cut.
-  [[nodiscard]] virtual bool sync_directory(const std::string& path) = 0;
+  /// Errors: why the entries directly below `path` may not survive a power cut; of the generic
+  ///         category.
+  [[nodiscard]] virtual std::error_code sync_directory(const std::string& path) = 0;
 
   /// What may still be written to the disk that `path` lies on; empty when nobody knows.
   [[nodiscard]] virtual std::optional<std::uint64_t> free_bytes(const std::string& path) {
