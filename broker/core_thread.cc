@@ -89,9 +89,10 @@ void CoreThread::gather_signals(std::vector<Event>& events) {
 }
 
 void CoreThread::gather_gauges(std::vector<Event>& events, const Time& now) {
-  if (!parts_.auth.running()) {
-    Stop stop{"the auth thread has ended: nobody can enter any more", kExitSoftware};
-    return perform(stop);
+  if (!parts_.auth.running() && exit_code_ == 0) {
+    spdlog::error("stopping reason=\"the auth thread has ended: nobody can enter any more\"");
+    exit_code_ = kExitSoftware;
+    events.push_back(StopRequested{});
   }
   const std::uint64_t refused = parts_.auth.refused_handshakes();
   if (now.monotonic_ns < gauges_at_ns_ && refused == last_refused_handshakes_) return;
@@ -137,13 +138,14 @@ void CoreThread::perform(Audit& audit) {
 }
 void CoreThread::perform(WakeAt& wake) { wake_at_ns_ = wake.monotonic_ns; }
 void CoreThread::perform(Stop& stop) {
-  if (stop.exit_code == 0) {
+  // A stop that was requested keeps the exit code of whoever requested it.
+  if (stop.exit_code != 0) exit_code_ = stop.exit_code;
+  if (exit_code_ == 0) {
     spdlog::info("stopped reason={}", stop.reason);
   } else {
-    spdlog::error("stopped reason=\"{}\" exit_code={}", stop.reason, stop.exit_code);
+    spdlog::error("stopped reason=\"{}\" exit_code={}", stop.reason, exit_code_);
   }
   stopped_ = true;
-  exit_code_ = stop.exit_code;
 }
 
 }  // namespace capstan
