@@ -9,6 +9,7 @@ finding about the tests.
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ import patches
 TREE = patches.ROOT / "build" / "mutants" / "tree"
 BIN = TREE / "build" / "bin"
 CHECK_TIMEOUT_S = 600
+# Of GoogleTest and of unittest.
+RAN_ONE_TEST = re.compile(r"\[  PASSED  \] 1 test|^Ran 1 test ", re.M)
 
 
 class Check:
@@ -36,6 +39,11 @@ class Check:
             self.command = [sys.executable, "-B", TREE / "tests/soak/soak.py", "--kills", "15",
                             "--seed", "1", "--bin", BIN]
             self.signs = ("WRONG", "soak: ")
+        elif patches.is_python(rest):
+            file, _, test = rest.partition(".")
+            self.targets = ["capstand", "capstan"]
+            self.command = [sys.executable, "-B", next((TREE / "tests").rglob(f"{file}.py")), test]
+            self.signs = ("FAIL: ", "ERROR: ")
         else:
             target, test = rest.split()
             self.targets = [target]
@@ -45,10 +53,11 @@ class Check:
     def run(self):
         """(passed, the line that says why not); a check that says nothing clear raises."""
         done = subprocess.run(self.command, capture_output=True, text=True, check=False,
-                              errors="replace", timeout=CHECK_TIMEOUT_S)
+                              errors="replace", timeout=CHECK_TIMEOUT_S,
+                              env=dict(os.environ, CAPSTAN_BIN=str(BIN)))
         output = done.stdout + done.stderr
         if done.returncode == 0:
-            if self.name.startswith("test") and "[  PASSED  ] 1 test" not in output:
+            if self.name.startswith("test") and not RAN_ONE_TEST.search(output):
                 raise RuntimeError(f"{self.name} runs no test")
             return True, ""
         for line in output.splitlines():

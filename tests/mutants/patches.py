@@ -10,7 +10,8 @@ ROOT = FOLDER.parents[1]
 
 
 class Mutant:
-    """NAME.patch: `Bug: …`, `Killed-by: sim` or `soak` or `test: TARGET SUITE.TEST`, a diff."""
+    """NAME.patch: `Bug: …`, `Killed-by: sim` or `soak` or `test: TARGET SUITE.TEST`, of a Python
+    test `test: FILE.CLASS.TEST`, and a diff."""
 
     def __init__(self, path):
         self.name = path.stem
@@ -27,6 +28,11 @@ class Mutant:
         environment = dict(os.environ, GIT_CEILING_DIRECTORIES=str(pathlib.Path(tree).parent))
         return subprocess.run(["git", "apply", "--recount", "-C1", str(self.path)], cwd=tree,
                               env=environment, capture_output=True, text=True, check=check)
+
+
+def is_python(test):
+    """What stands behind `test: `: GoogleTests are named with their target before them."""
+    return " " not in test
 
 
 def all_mutants():

@@ -40,7 +40,13 @@ class PatchesTest(unittest.TestCase):
             with self.subTest(mutant.name):
                 kind, _, rest = mutant.killed_by.partition(": ")
                 self.assertIn(kind, ("sim", "soak", "test"))
-                if kind == "test":
+                if kind == "test" and patches.is_python(rest):
+                    file, suite, name = rest.split(".")
+                    path, = (patches.ROOT / "tests").rglob(f"{file}.py")
+                    text = path.read_text().partition(f"class {suite}(")[2].partition("\nclass ")[0]
+                    self.assertIn(f"    def {name}(self", text)
+                    self.assertIn(path.name, lists)
+                elif kind == "test":
                     target, suite, name = re.fullmatch(r"(\w+) (\w+)\.(\w+)", rest).groups()
                     self.assertRegex(sources, rf"\bTEST(_F)?\({suite}, {name}\)")
                     self.assertIn(f"add_executable({target}", lists)
