@@ -2,14 +2,18 @@
 #pragma once
 
 #include <condition_variable>
-#include <map>
+#include <functional>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
-#include <thread>
-#include <unordered_map>
+#include <string>
+#include <vector>
 
+#include "agent_inbox.h"
+#include "agent_outbox.h"
+#include "callback_thread.h"
 #include "capstan/client/agent_client.h"
-#include "capstan/client/interval_set.h"
 #include "capstan/client/link.h"
 #include "work_queue.h"
 
@@ -19,27 +23,12 @@ namespace capstan {
 /// and brings what the engine reports. Neither side holds the lock while it calls out.
 class AgentState final : public AgentClient, public std::enable_shared_from_this<AgentState> {
  public:
-  struct OutboxLimits {
-    std::size_t envelopes = 0;
-    std::size_t bytes = 0;
-  };
-  struct Nack {
-    std::uint64_t number = 0;
-    std::uint32_t delay_ms = 0;
-    std::string reason;
-  };
   struct Work {
     PostBatch batch;
-    std::vector<Nack> nacks;                                            ///< Before these:
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> acknowledged;  ///< (first, last)
-
-    [[nodiscard]] bool has_receipts() const { return !nacks.empty() || !acknowledged.empty(); }
+    AgentInbox::Receipts receipts;
   };
 
   AgentState(AgentOptions options, OutboxLimits limits, std::shared_ptr<WorkQueue> queue);
-  ~AgentState() override;
-  AgentState(const AgentState&) = delete;
-  AgentState& operator=(const AgentState&) = delete;
 
   [[nodiscard]] SessionOptions session_options() const;
   /// Starts the callback thread, where there are callbacks.
@@ -86,37 +75,21 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   void ended(const Error& error);
 
  private:
-  struct Stop {
-    std::uint64_t number = 0;
-    Error error;
-  };
-  struct RefusalRun {
-    std::uint64_t last = 0;
-    Error error;
-  };
   using Notice = std::function<void()>;
   using Lock = std::unique_lock<std::mutex>;
 
-  template <typename Append>
-  Result<std::uint64_t> stage(Append append);
+  template <typename... What>
+  Result<std::uint64_t> post(const What&... what);
   [[nodiscard]] Status wait_for_room(Lock& lock);
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] std::optional<Error> why_closed() const;
   [[nodiscard]] Error out_of_time(std::string what) const;
-  void keep_refusal(const Refused& refused);
-  [[nodiscard]] std::optional<Error> refusal_of(std::uint64_t number) const;
-  void stage_acknowledged(std::uint64_t first, std::uint64_t last);
   void announce(Lock& lock);
   [[nodiscard]] bool wait(Lock& lock, int timeout_ms, const std::function<bool()>& done);
-  [[nodiscard]] bool has_delivery() const;
-  [[nodiscard]] Delivery next_delivery();
-  void take_arriving();
   void run_callbacks();
-  void notice(Notice notice);
-  void join_callbacks();
 
   const AgentOptions options_;
-  const OutboxLimits limits_;
+  const std::size_t notices_max_;
   const std::shared_ptr<WorkQueue> queue_;
 
   mutable std::mutex mutex_;
@@ -125,32 +98,12 @@ class AgentState final : public AgentClient, public std::enable_shared_from_this
   AgentId agent_;
   std::optional<Error> delay_;  // not attached, and why not
   std::optional<Error> end_;
-  bool closed_ = false;
   bool announced_ = false;  // the I/O thread knows that there is work
+  AgentOutbox outbox_;
+  AgentInbox inbox_;
+  std::vector<Notice> notices_;  // calls that wait, but on_delivery
 
-  // Posting.
-  PostBatch staged_;
-  std::unordered_map<std::string, ChannelId> mailboxes_;
-  std::uint64_t last_number_ = 0;
-  std::size_t unsettled_envelopes_ = 0;
-  std::size_t unsettled_bytes_ = 0;
-  IntervalSet settled_;                           // accepted or refused
-  std::map<std::uint64_t, RefusalRun> refusals_;  // by first number
-  std::uint64_t forgotten_up_to_ = 0;             // no refusal of these numbers need be there
-  std::optional<Stop> stop_;                      // kStop: nothing from this number on is sent
-  std::uint64_t accepted_count_ = 0;
-
-  // Receiving.
-  std::vector<Delivery> arriving_;
-  std::vector<Delivery> handing_;  // from next_handed_ on
-  std::size_t next_handed_ = 0;
-  std::vector<Nack> nacks_;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> acknowledged_;
-  bool receipts_pending_ = false;
-
-  std::vector<Notice> notices_;
-  std::mutex join_mutex_;  // one at a time starts or joins
-  std::thread callbacks_;
+  CallbackThread callbacks_;
 };
 
 }  // namespace capstan

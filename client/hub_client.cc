@@ -53,8 +53,8 @@ class IoLoop final : public HubClient {
   Result<std::shared_ptr<AgentClient>> attach(AgentOptions options) override {
     const int timeout_ms = options.attach_timeout_ms;
     const auto agent = std::make_shared<AgentState>(
-        std::move(options),
-        AgentState::OutboxLimits{options_.outbox_envelopes_max, options_.outbox_bytes_max}, queue_);
+        std::move(options), OutboxLimits{options_.outbox_envelopes_max, options_.outbox_bytes_max},
+        queue_);
     {
       const std::lock_guard lock(mutex_);
       if (end_) return *end_;
@@ -258,14 +258,13 @@ class IoLoop final : public HubClient {
     for (const std::shared_ptr<AgentState>& agent : work.agents) {
       AgentState::Work left = agent->take_work();
       const SessionId session = agent->session();
-      // Before an acknowledgement that covers what was given back.
-      for (AgentState::Nack& nack : left.nacks) {
+      for (AgentInbox::Nack& nack : left.receipts.nacks) {
         engine_.nack(session, nack.number, nack.delay_ms, std::move(nack.reason));
       }
-      for (const auto& [first, last] : left.acknowledged) {
+      for (const auto& [first, last] : left.receipts.acknowledged) {
         engine_.acknowledge(session, first, last);
       }
-      if (left.has_receipts()) receipts_unsent_.push_back(agent);
+      if (!left.receipts.empty()) receipts_unsent_.push_back(agent);
       engine_.send(session, std::move(left.batch));
     }
     for (const std::shared_ptr<AgentState>& agent : work.closed) {

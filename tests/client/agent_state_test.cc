@@ -27,7 +27,7 @@ class AgentStateTest : public ::testing::Test {
   ~AgentStateTest() override { queue_->close(); }
 
   std::shared_ptr<AgentState> started(AgentOptions options) {
-    const AgentState::OutboxLimits limits{kOutboxEnvelopes, 1'000'000'000};
+    const OutboxLimits limits{kOutboxEnvelopes, 1'000'000'000};
     auto agent = std::make_shared<AgentState>(std::move(options), limits, queue_);
     agent->start();
     return agent;
@@ -108,9 +108,9 @@ TEST_F(AgentStateTest, ANackIsTakenBeforeTheAcknowledgementThatFollowsIt) {
   agent->nack(2, 0, "not now");
   agent->acknowledge_up_to(3);
   const AgentState::Work work = agent->take_work();
-  ASSERT_EQ(work.acknowledged.back().second, 3U);
-  ASSERT_EQ(work.nacks.size(), 1U);
-  EXPECT_EQ(work.nacks[0].number, 2U);
+  ASSERT_EQ(work.receipts.acknowledged.back().second, 3U);
+  ASSERT_EQ(work.receipts.nacks.size(), 1U);
+  EXPECT_EQ(work.receipts.nacks[0].number, 2U);
 }
 
 TEST_F(AgentStateTest, ADrainWaitsForNacks) {
