@@ -175,12 +175,11 @@ TEST_F(AgentStateTest, ACallbackThatBlocksHoldsBackWhoSends) {
 TEST_F(AgentStateTest, NoticesHoldBackNoDelivery) {
   std::promise<void> delivered;
   std::shared_ptr<AgentState> agent;
-  std::atomic<bool> go_on = true;
   AgentOptions options{.name = "alice", .mode = AttachMode::kReceive};
   options.on_accepted = [&](std::uint64_t, std::uint64_t, const EnvelopeId&) {
-    if (!go_on) return;
-    const std::uint64_t next = post(*agent);
-    agent->accepted({1, next, 1, test::id_of(next), envelope_to('B').size()});
+    const auto next = agent->send_encoded(mailbox_of(agent_named('B')), envelope_to('B'));
+    if (!next.ok()) return;  // It was closed.
+    agent->accepted({1, *next, 1, test::id_of(*next), envelope_to('B').size()});
   };
   options.on_delivery = [&](AgentClient&, const Delivery&) { delivered.set_value(); };
   agent = started(std::move(options));
@@ -189,7 +188,6 @@ TEST_F(AgentStateTest, NoticesHoldBackNoDelivery) {
   const Delivered one{1, 1, 1, Position{1}, *body};
   agent->delivered({&one, 1}, {*body, body});
   EXPECT_EQ(delivered.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
-  go_on = false;
   agent->close();
 }
 
