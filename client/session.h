@@ -43,9 +43,9 @@ struct ClientEngine::Session {
 
 // No agent has such a name, and a frame that holds it may be one that no hub takes.
 [[nodiscard]] inline std::optional<Error> refusal_of_name(const std::string& name) {
-  if (name.size() <= kAgentNameBytesMax) return std::nullopt;
+  if (!name.empty() && name.size() <= kAgentNameBytesMax) return std::nullopt;
   return Error{ErrorCode::kInvalidArgument,
-               "an agent's name has at most " + std::to_string(kAgentNameBytesMax) + " characters"};
+               "an agent's name has 1 to " + std::to_string(kAgentNameBytesMax) + " characters"};
 }
 
 }  // namespace capstan

@@ -167,15 +167,17 @@ TEST(Names, WhatIsRefusedWithItsNameIsReportedWhenItsTurnComes) {
   EXPECT_EQ(reported, 20U);
 }
 
-TEST(Names, OneThatIsTooLongForAnyAgentIsRefusedHere) {
-  Conversation c;
-  const SessionId s = c.session();
-  c.open_and_admit();
-  c.post_to_name(s, std::string(kAgentNameBytesMax + 1, 'a'));
-  c.post(s, "B");
-  EXPECT_EQ(c.take<Refused>().at(0).error.code, ErrorCode::kInvalidArgument);
-  EXPECT_TRUE(c.heard.requests.empty());
-  EXPECT_EQ(c.heard.take_numbers(), (Numbers{-1, 2}));
+TEST(Names, OneThatNoAgentCanHaveIsRefusedHere) {
+  for (const std::string& name : {std::string(), std::string(kAgentNameBytesMax + 1, 'a')}) {
+    Conversation c;
+    const SessionId s = c.session();
+    c.open_and_admit();
+    c.post_to_name(s, name);
+    c.post(s, "B");
+    EXPECT_EQ(c.take<Refused>().at(0).error.code, ErrorCode::kInvalidArgument);
+    EXPECT_TRUE(c.heard.requests.empty());
+    EXPECT_EQ(c.heard.take_numbers(), (Numbers{-1, 2}));
+  }
 }
 
 // ---- The end of sessions

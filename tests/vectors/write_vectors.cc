@@ -23,7 +23,7 @@ void write_control_frames(VectorFile& file) {
   welcome.boot = id<BootId>(0xa0);
   welcome.envelope_bytes_max = kEnvelopeBytesMax;
   welcome.batch_bytes_max = kBatchBytesMax;
-  welcome.window = {kSendWindowEnvelopesMax, 4 * 1024 * 1024};
+  welcome.window = {16'384, 4 * 1024 * 1024};
   welcome.heartbeat_ms = 2000;
   welcome.lease_ms = 10'000;
   welcome.operations = {"agent_add", "get_agent", "list_agents", "status"};
