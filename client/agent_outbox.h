@@ -33,7 +33,7 @@ class AgentOutbox {
   /// One envelope always fits, so that a bound below its size does not block for ever.
   [[nodiscard]] bool has_room() const;
 
-  // The number of the envelope. Errors: kTooLarge; kMalformedFrame: shorter than an envelope's head.
+  // The envelope's number. Errors: kTooLarge; kMalformedFrame: shorter than an envelope's head.
   [[nodiscard]] Result<std::uint64_t> stage(std::string_view name, const Envelope& envelope);
   [[nodiscard]] Result<std::uint64_t> stage(const ChannelId& channel, const Envelope& envelope);
   [[nodiscard]] Result<std::uint64_t> stage(const ChannelId& channel, Bytes encoded);

@@ -146,7 +146,7 @@ TEST(Names, AnUnknownNameIsRefusedAndSkipped) {
   EXPECT_EQ(c.heard.take_numbers(), (Numbers{-1, 2}));
 }
 
-// Goal: who goes on behind a number that stays open is held back by the outbox, whoever it posts to.
+// Goal: who goes on behind a number that stays open is held back by the outbox, whoever is meant.
 TEST(Names, WhatIsRefusedWithItsNameIsReportedWhenItsTurnComes) {
   constexpr std::size_t kWindow = 4;
   Conversation c;

@@ -81,8 +81,8 @@ class AgentClient {
                                                            Bytes envelope) = 0;
 
   /// Waits until `number` is accepted.
-  /// Errors: kTimeout; the hub's reason when it was refused; kOutcomeUnknown: settled long ago, with
-  ///         more than 65,536 refusals since, of which only the newest are kept; the session's
+  /// Errors: kTimeout; the hub's reason when it was refused; kOutcomeUnknown: settled long ago,
+  ///         with more than 65,536 refusals since, of which only the newest are kept; the session's
   ///         error.
   [[nodiscard]] virtual Status wait_accepted(std::uint64_t number, int timeout_ms) = 0;
   [[nodiscard]] virtual std::uint64_t accepted_count() const = 0;
@@ -107,9 +107,9 @@ class AgentClient {
   virtual void grant(std::uint64_t deliveries) = 0;
 
   /// Waits until all that was sent is accepted or reported refused, and all acknowledgements and
-  /// nacks have left for the hub, which does not answer them. One that is lost with its connection is said
-  /// again when its envelope comes again, as long as this session lives; after that, the envelope
-  /// goes to the next receiver. Errors: kTimeout; the session's error.
+  /// nacks have left for the hub, which does not answer them. An acknowledgement that is lost with
+  /// its connection is said again when its envelope comes again, as long as this session lives;
+  /// after that, the envelope goes to the next receiver. Errors: kTimeout; the session's error.
   [[nodiscard]] virtual Status drain(int timeout_ms) = 0;
 
   /// Ends the session here and at the hub, which is told what was acknowledged, and redelivers the

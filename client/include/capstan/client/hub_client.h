@@ -57,8 +57,8 @@ class HubClient {
   [[nodiscard]] virtual Status wait_ready(int timeout_ms = -1) = 0;
 
   /// Errors: the hub's refusal, also one that is for now and was repeated until attach_timeout_ms
-  ///         was over; kUnavailable: no answer within it; kInvalidArgument: the name is too long for
-  ///         an agent's; the connection's error when it has ended; kClosed.
+  ///         was over; kUnavailable: no answer within it; kInvalidArgument: the name is too long
+  ///         for an agent's; the connection's error when it has ended; kClosed.
   [[nodiscard]] virtual Result<std::shared_ptr<AgentClient>> attach(AgentOptions options) = 0;
 
   /// Any operation by name. With Repeat::kYes a request whose answer was lost is sent again.
@@ -96,8 +96,8 @@ class HubClient {
 
   /// Says goodbye, behind what was acknowledged before, and ends the I/O thread; agents end with
   /// kClosed, and their callbacks have returned. Called by the destructor. An agent's callback may
-  /// call it, and does not wait for callbacks: the next close() that no callback calls does. Several
-  /// threads may at once.
+  /// call it, and does not wait for callbacks: the next close() that no callback calls does.
+  /// Several threads may at once.
   virtual void close() = 0;
 };
 
