@@ -37,6 +37,7 @@ void IdempotencyKeys::note(AgentId sender, Bytes key, const EnvelopeId& id) {
   if (keys.groups.empty() || keys.groups.back().entries.size() == kKeysPerGroup) {
     const std::uint64_t serial = keys.groups.empty() ? 0 : keys.groups.back().serial + 1;
     keys.groups.push_back({serial, {}});
+    deleted_.erase({sender, serial});  // After all were forgotten it begins at 0 again.
     forget_old(id.clock_ns());
   }
   Group& group = keys.groups.back();
@@ -63,7 +64,7 @@ void IdempotencyKeys::drop_oldest(AgentId sender, Sender& keys) {
   }
   total_ -= oldest.entries.size();
   dirty_.erase({sender, oldest.serial});
-  deleted_.push_back(keys_key(sender, oldest.serial));
+  deleted_.insert({sender, oldest.serial});
   keys.groups.pop_front();
 }
 
@@ -111,11 +112,9 @@ void IdempotencyKeys::take_dirty(std::vector<StateRow>& puts, std::vector<std::s
   for (const auto& [sender, serial] : dirty_) {
     const auto& groups = senders_.at(sender).groups;
     puts.push_back(row(sender, groups[static_cast<std::size_t>(serial - groups.front().serial)]));
-    // A sender whose keys were all forgotten begins at 0 again: that row must not go.
-    if (!deleted_.empty()) std::erase(deleted_, puts.back().key);
   }
   dirty_.clear();
-  deletes.insert(deletes.end(), deleted_.begin(), deleted_.end());
+  for (const auto& [sender, serial] : deleted_) deletes.push_back(keys_key(sender, serial));
   deleted_.clear();
 }
 

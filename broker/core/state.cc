@@ -367,14 +367,19 @@ Producer& State::find_or_make_producer(const ProducerId& id) {
                  producers_.at({id.agent, b}).last_used();
         });
     const ProducerId forgotten{id.agent, *longest_unused};
-    deleted_keys_.push_back(producer_key(forgotten));
-    dirty_producers_.erase(forgotten);
-    producers_.erase(forgotten);
+    forget_producer(forgotten);
     *longest_unused = id.epoch;
   } else {
     epochs.push_back(id.epoch);
   }
+  forgotten_producers_.erase(id);  // It comes back: its row stays.
   return producers_[id];
+}
+
+void State::forget_producer(const ProducerId& id) {
+  forgotten_producers_.insert(id);
+  dirty_producers_.erase(id);
+  producers_.erase(id);
 }
 
 std::vector<SettledRecord> State::settled_by_gap(const Gap& gap) const {

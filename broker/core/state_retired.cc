@@ -31,12 +31,7 @@ void State::apply_agent_retired(const AgentRetiredRecord& record) {
 void State::forget_producers(AgentId agent) {
   const auto epochs = epochs_.find(agent);
   if (epochs == epochs_.end()) return;
-  for (const std::uint64_t epoch : epochs->second) {
-    const ProducerId id{agent, epoch};
-    deleted_keys_.push_back(producer_key(id));
-    dirty_producers_.erase(id);
-    producers_.erase(id);
-  }
+  for (const std::uint64_t epoch : epochs->second) forget_producer({agent, epoch});
   epochs_.erase(epochs);
   last_producer_ = nullptr;
 }

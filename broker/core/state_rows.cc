@@ -136,7 +136,7 @@ bool State::dirty() const {
   return idempotency_keys_.dirty() || !dirty_retries_.empty() || !dirty_dead_.empty() ||
          !dirty_segments_.empty() || filled_ || dirty_gaps_ || !dirty_agents_.empty() ||
          !dirty_retired_.empty() || !dirty_mailboxes_.empty() || !dirty_producers_.empty() ||
-         !deleted_keys_.empty();
+         !forgotten_producers_.empty() || !deleted_keys_.empty();
 }
 
 void State::mark_all_dirty() {
@@ -195,9 +195,8 @@ Checkpoint State::take_dirty_rows() {
   idempotency_keys_.take_dirty(checkpoint.puts, checkpoint.deletes);
   for (const ProducerId& id : dirty_producers_) {
     checkpoint.puts.push_back(producer_row(id, producers_.at(id)));
-    // One that was forgotten and came back: its row must not go with the deletes.
-    if (!checkpoint.deletes.empty()) std::erase(checkpoint.deletes, checkpoint.puts.back().key);
   }
+  for (const ProducerId& id : forgotten_producers_) checkpoint.deletes.push_back(producer_key(id));
   mark_filled();
   for (const Sequence& first : dirty_segments_) {
     checkpoint.puts.push_back(segment_row(first, segments_.at(first), contents_.at(first)));
@@ -211,6 +210,7 @@ Checkpoint State::take_dirty_rows() {
   dirty_retired_.clear();
   dirty_mailboxes_.clear();
   dirty_producers_.clear();
+  forgotten_producers_.clear();
   dirty_retries_.clear();
   dirty_dead_.clear();
   dirty_segments_.clear();
@@ -227,7 +227,7 @@ void State::for_each_row(const RowSink& take) const {
   for (const Gap& gap : gaps_) take(gap_row(gap));
   idempotency_keys_.for_each_row(take);
   for (const ChannelId& channel : channels) take(mailbox_row(channel, mailboxes_.at(channel)));
-  for (const ProducerId& id : sorted_keys(producers_)) take(producer_row(id, producers_.at(id)));
+  for (const auto& [id, producer] : producers_) take(producer_row(id, producer));
   for (const ChannelId& channel : channels) {
     const Mailbox& mailbox = mailboxes_.at(channel);
     for (std::size_t i = 0; i < kPriorityCount; ++i) {

@@ -1,6 +1,8 @@
 // The same key within an hour is the same envelope. PROTOCOL.md §6.11.
 #include "capstan/core/idempotency.h"
 
+#include <algorithm>
+
 #include "hub_world.h"
 
 namespace capstan {
@@ -90,6 +92,23 @@ TEST(IdempotencyKeys, RowsMakeTheSameKeys) {
   EXPECT_EQ(loaded.find(agent(1), key("7"), kStart), id_at(kStart, 8));
   EXPECT_EQ(loaded.size(), keys.size());
   EXPECT_TRUE(deletes.empty());
+}
+
+TEST(IdempotencyKeys, ASenderThatBeginsAnewKeepsItsRow) {
+  IdempotencyKeys keys;
+  keys.note(agent(1), key("old"), id_at(kStart, 1));
+  std::vector<StateRow> saved;
+  std::vector<std::string> deletes;
+  keys.take_dirty(saved, deletes);
+  const std::string row = saved.back().key;
+  const std::uint64_t later = kStart + 2 * kKeyWindowNs;
+  keys.note(agent(2), key("k"), id_at(later, 2));
+  keys.note(agent(1), key("new"), id_at(later, 3));
+  saved.clear();
+  keys.take_dirty(saved, deletes);
+  EXPECT_TRUE(
+      std::any_of(saved.begin(), saved.end(), [&](const StateRow& put) { return put.key == row; }));
+  EXPECT_TRUE(deletes.empty()) << "deletes come after the puts";
 }
 
 TEST(IdempotencyKeys, ARowOfAnotherLengthIsRefused) {

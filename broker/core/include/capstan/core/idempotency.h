@@ -10,7 +10,6 @@
 #include <set>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -69,12 +68,9 @@ class IdempotencyKeys {
     std::uint64_t serial = 0;
     std::vector<Entry> entries;
   };
-  struct HashOfHash {
-    std::size_t operator()(const Hash& hash) const noexcept { return hash.low; }
-  };
   struct Sender {
-    std::deque<Group> groups;  ///< The oldest first.
-    std::unordered_map<Hash, EnvelopeId, HashOfHash> ids;
+    std::deque<Group> groups;        ///< The oldest first.
+    std::map<Hash, EnvelopeId> ids;  ///< Ordered: clients choose the keys.
   };
 
   void drop_oldest(AgentId sender, Sender& keys);
@@ -84,7 +80,7 @@ class IdempotencyKeys {
   std::map<AgentId, Sender> senders_;  // Ordered: which one loses keys is the same in every build.
   std::size_t total_ = 0;
   std::set<std::pair<AgentId, std::uint64_t>> dirty_;
-  std::vector<std::string> deleted_;
+  std::set<std::pair<AgentId, std::uint64_t>> deleted_;  // Their rows go with the next checkpoint.
 };
 
 }  // namespace capstan

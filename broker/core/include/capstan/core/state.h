@@ -66,12 +66,6 @@ struct Mailbox {
   [[nodiscard]] std::uint64_t pending() const { return next.value - 1 - settled.count(); }
 };
 
-struct ProducerIdHash {
-  std::size_t operator()(const ProducerId& id) const noexcept {
-    return std::hash<AgentId>{}(id.agent) ^ (id.epoch * 0x9E3779B97F4A7C15ULL);
-  }
-};
-
 /// More client lives of one agent than this, and the longest unused is forgotten.
 inline constexpr std::size_t kProducersPerAgentMax = 256;
 
@@ -202,6 +196,7 @@ class State {
   [[nodiscard]] bool apply_dead(const DeadRecord& record, Sequence sequence, Sequence block);
   void apply_dead_dropped(const DeadDroppedRecord& record);
   void apply_agent_retired(const AgentRetiredRecord& record);
+  void forget_producer(const ProducerId& id);
   void forget_producers(AgentId agent);
   void forget_mailbox(ChannelId channel);
   void forget_retired_if_over(AgentId agent);
@@ -235,7 +230,7 @@ class State {
   std::uint64_t profile_bytes_ = 0;
   std::map<AgentId, RetiredAgent> retired_;
   std::unordered_map<ChannelId, Mailbox> mailboxes_;
-  std::unordered_map<ProducerId, Producer, ProducerIdHash> producers_;
+  std::map<ProducerId, Producer> producers_;  // Ordered: clients choose the epochs.
   std::unordered_map<AgentId, std::vector<std::uint64_t>> epochs_;
   IdempotencyKeys idempotency_keys_;
   std::map<AgentId, std::deque<DeadLetter>> dead_;
@@ -251,7 +246,8 @@ class State {
   std::unordered_set<AgentId> dirty_agents_;
   std::set<AgentId> dirty_retired_;
   std::unordered_set<ChannelId> dirty_mailboxes_;
-  std::unordered_set<ProducerId, ProducerIdHash> dirty_producers_;
+  std::set<ProducerId> dirty_producers_;
+  std::set<ProducerId> forgotten_producers_;  // Their rows go with the next checkpoint.
   std::set<std::pair<ChannelId, Position>> dirty_retries_;
   std::set<std::pair<AgentId, Sequence>> dirty_dead_;
   // What the last envelope marked; empty after take_dirty_rows().
