@@ -21,6 +21,9 @@ constexpr std::uint64_t kSessionTurnBytesMax = 1024 * 1024;
 constexpr std::size_t kDeliveriesInFlightMax = 65'536;
 constexpr std::size_t kReadsInFlightMax = 16;
 
+/// Reads of parked requests have a bound of their own: who asks much delays nobody's mail.
+std::size_t reads_max(const Core& core) { return kReadsInFlightMax + core.parked.size(); }
+
 /// Failed so often, a delivery goes alone: what kills its receiver takes nothing else with it.
 constexpr std::uint32_t kAttemptsToGoAlone = 2;
 
@@ -49,6 +52,8 @@ SharedBlock resident_block(Core& core, Session& session, Sequence base) {
 
 /// The index has runs in which nothing is waited for: what lies before them is not settled.
 bool is_settled(const Inbox& inbox, const MailRun& run) {
+  if (is_settled(*inbox.mailbox, run)) return true;
+  if (inbox.unsaved.empty()) return false;
   for (Position position = run.first; position <= run.last(); ++position) {
     if (!is_settled(inbox, position)) return false;
   }
@@ -63,10 +68,15 @@ void request_read(Core& core, Session& session, std::size_t lane) {
   }
   const MailRuns& runs = session.inbox->mailbox->lanes[lane];
   std::vector<Sequence> bases;
-  for (auto at = first_run(session, lane);
-       at != runs.end() && bases.size() < session.blocks_per_read; ++at) {
+  auto at = first_run(session, lane);
+  while (at != runs.end() && bases.size() < session.blocks_per_read) {
     if (at->block > core.committed || core.cache.find(at->block) != nullptr) break;
-    if (!is_settled(*session.inbox, *at)) bases.push_back(at->block);
+    if (is_settled(*session.inbox, *at)) {
+      at = runs.from(behind_settled(*session.inbox->mailbox, *at));
+    } else {
+      bases.push_back(at->block);
+      ++at;
+    }
   }
   CAPSTAN_CHECK(!bases.empty());
   request_blocks(core, session.agent, ReadPurpose::kDeliver, std::move(bases));
@@ -186,7 +196,7 @@ Outcome deliver_session(Core& core, Session& session, std::uint64_t& turn_bytes)
     const SharedBlock block = held ? current : resident_block(core, session, run->block);
     if (block == nullptr && is_settled(*session.inbox, *run)) {
       // Never read for nothing: the block may be one that nobody can read.
-      session.lanes[lane].next = run->last().plus(1);
+      session.lanes[lane].next = behind_settled(*session.inbox->mailbox, *run);
       continue;
     }
     if (block == nullptr) {
@@ -199,14 +209,31 @@ Outcome deliver_session(Core& core, Session& session, std::uint64_t& turn_bytes)
   return Outcome::kDone;
 }
 
-void start_waiting_reads(Core& core) {
-  while (!core.waiting_for_read.empty() && !reads_are_full(core)) {
+/// As many of those who wait for a read as there are free ones. They come before everybody who is
+/// ready: whoever has just read four blocks, and wants more, waits for them in its turn.
+void admit_waiting_reads(Core& core) {
+  std::vector<Session*> next;
+  const std::size_t free = reads_max(core) - std::min(reads_max(core), core.reads.size());
+  while (next.size() < free && !core.waiting_for_read.empty()) {
     const AgentId agent = core.waiting_for_read.front();
     core.waiting_for_read.pop_front();
     Session* session = core.find_receiver(agent);
     if (session == nullptr || !session->reading) continue;
     session->reading = false;
-    mark_ready(core, *session);
+    session->ready = true;
+    next.push_back(session);
+  }
+  core.ready.insert(core.ready.begin(), next.begin(), next.end());
+}
+
+void deliver_ready(Core& core, std::uint64_t& turn_bytes) {
+  while (!core.ready.empty() && turn_bytes < kTurnBytesMax) {
+    Session& session = *core.ready.front();
+    core.ready.pop_front();
+    session.ready = false;
+    if (deliver_session(core, session, turn_bytes) == Outcome::kTurnOver) {
+      mark_ready(core, session);
+    }
   }
 }
 
@@ -275,10 +302,7 @@ bool is_settled(const Inbox& inbox, Position position) {
   return inbox.mailbox->settled.contains(position.value) || inbox.unsaved.contains(position.value);
 }
 
-bool reads_are_full(const Core& core) {
-  // Reads of parked requests have a bound of their own: who asks much delays nobody's mail.
-  return core.reads.size() >= kReadsInFlightMax + core.parked.size();
-}
+bool reads_are_full(const Core& core) { return core.reads.size() >= reads_max(core); }
 
 void request_blocks(Core& core, AgentId agent, ReadPurpose purpose, std::vector<Sequence> bases) {
   core.reads.emplace(core.next_read, PendingRead{agent, purpose, bases});
@@ -304,14 +328,11 @@ void credit_freed(Core& core, Session& session) {
 bool deliver(Core& core) {
   retry_failed_reads(core);
   std::uint64_t turn_bytes = 0;
-  while (!core.ready.empty() && turn_bytes < kTurnBytesMax) {
-    Session& session = *core.ready.front();
-    core.ready.pop_front();
-    session.ready = false;
-    if (deliver_session(core, session, turn_bytes) == Outcome::kTurnOver) {
-      mark_ready(core, session);
-    }
-  }
+  do {
+    admit_waiting_reads(core);
+    deliver_ready(core, turn_bytes);
+    // Not everybody who was admitted had to read: the next may.
+  } while (core.ready.empty() && !core.waiting_for_read.empty() && !reads_are_full(core));
   return !core.ready.empty();
 }
 
@@ -321,24 +342,16 @@ void take_read(Core& core, const ReadDone& done) {
   const PendingRead read = std::move(at->second);
   core.reads.erase(at);
   if (read.purpose == ReadPurpose::kRequest) {
-    take_request_read(core, done);
-    start_waiting_reads(core);
-    return;
+    return take_request_read(core, done);
   }
   if (read.purpose == ReadPurpose::kExpire) {
-    take_expiry_read(core, read.agent, read.bases.front(), done);
-    start_waiting_reads(core);
-    return;
+    return take_expiry_read(core, read.agent, read.bases.front(), done);
   }
   if (read.purpose == ReadPurpose::kBury) {
-    take_burial_read(core, read.agent, read.bases.front(), done);
-    start_waiting_reads(core);
-    return;
+    return take_burial_read(core, read.agent, read.bases.front(), done);
   }
   if (read.purpose == ReadPurpose::kCopy) {
-    take_copy_read(core, read.bases, done);
-    start_waiting_reads(core);
-    return;
+    return take_copy_read(core, read.bases, done);
   }
   Session* session = core.find_receiver(read.agent);
   const bool waiting = session != nullptr && session->reading;
@@ -350,7 +363,6 @@ void take_read(Core& core, const ReadDone& done) {
     session->read_ahead.assign(done.blocks.begin(), done.blocks.end());
     mark_ready(core, *session);
   }
-  start_waiting_reads(core);
 }
 
 }  // namespace capstan

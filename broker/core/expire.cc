@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "capstan/codec/envelope.h"
+#include "lanes.h"
 #include "stages.h"
 
 namespace capstan {
@@ -76,18 +77,24 @@ std::uint64_t find_work(const Core& core, Inbox& inbox) {
   std::set<Sequence> known;
   std::uint64_t next_s = 0;
   for (const MailRuns& lane : inbox.mailbox->lanes) {
-    for (const MailRun& run : lane) {
+    for (auto at = lane.begin(); at != lane.end();) {
+      const MailRun run = *at;
+      // One that is settled as a whole waits in the index for those before it.
+      if (is_settled(*inbox.mailbox, run)) {
+        at = lane.from(behind_settled(*inbox.mailbox, run));
+        continue;
+      }
+      ++at;
       const std::uint32_t second = expiry_in(inbox, run);
       if (inbox.expiry_checked.count(run.block) != 0) known.insert(run.block);
       if (second == 0) continue;
       if (is_due(core, inbox, run)) {
-        // One that is settled as a whole waits in the index for those before it.
-        if (!is_settled(*inbox.mailbox, run)) due.insert(run.block);
+        due.insert(run.block);
         continue;
       }
       // One that is due and not on disk yet waits for its commit.
-      const std::uint64_t at = std::max<std::uint64_t>(second, now_s(core) + 1);
-      next_s = next_s == 0 ? at : std::min(next_s, at);
+      const std::uint64_t then_s = std::max<std::uint64_t>(second, now_s(core) + 1);
+      next_s = next_s == 0 ? then_s : std::min(next_s, then_s);
     }
   }
   std::erase_if(inbox.expiry_checked,

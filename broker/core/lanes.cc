@@ -19,6 +19,10 @@ NextRun next_run(const Core& core, const Session& session) {
   return {};
 }
 
+Position behind_settled(const Mailbox& mailbox, const MailRun& run) {
+  return Position{mailbox.settled.next_missing(run.last().value + 1)};
+}
+
 std::optional<MailRun> find_run(const Inbox& inbox, Priority priority, Position position) {
   const MailRuns& runs = inbox.mailbox->lanes[static_cast<std::size_t>(priority)];
   const auto at = runs.from(position);

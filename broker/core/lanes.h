@@ -19,6 +19,10 @@ struct NextRun {
 };
 [[nodiscard]] NextRun next_run(const Core& core, const Session& session);
 
+/// Behind a run that is settled: the first position where something may wait. One envelope that is
+/// held for long keeps millions of settled ones in the index, and nobody goes through all of them.
+[[nodiscard]] Position behind_settled(const Mailbox& mailbox, const MailRun& run);
+
 /// The run that holds `position`, if there is one.
 [[nodiscard]] std::optional<MailRun> find_run(const Inbox& inbox, Priority priority,
                                               Position position);

@@ -280,6 +280,45 @@ TEST(Deliver, OnlySoManyReadsAreUnderWayAndTheOthersWait) {
   }
 }
 
+// Goal: who has much to read back keeps nobody else waiting until it has read all of it.
+TEST(Deliver, WhoWaitsForAReadComesBeforeWhoWantsAnother) {
+  std::vector<std::string> names{"alice"};
+  for (int i = 0; i < 18; ++i) names.push_back("agent-" + std::to_string(i));
+  World world(no_cache(), names);
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  std::uint64_t number = 1;
+  for (int round = 0; round < 12; ++round) {
+    for (std::size_t n = 1; n < names.size(); ++n) {
+      world.send(alice, number++, names[n], std::to_string(round));
+      world.commit();
+    }
+  }
+  std::vector<Peer*> peers;
+  for (std::size_t n = 1; n < names.size(); ++n) {
+    peers.push_back(&world.connect(names[n]));
+    world.attach(*peers.back(), names[n], receiving());
+  }
+  ASSERT_EQ(world.reads.size(), 16U);
+  const auto answer_front = [&] {
+    const ReadBlocks read = world.reads.front();
+    world.reads.pop_front();
+    ReadDone done{read.read, {}, std::nullopt};
+    for (const Sequence base : read.bases) done.blocks.push_back(world.disk.at(base));
+    return done;
+  };
+  world.tell({answer_front(), answer_front()});
+  EXPECT_EQ(world.reads.size(), 16U);
+  for (int i = 0; i < 14; ++i) world.tell(answer_front());
+  world.tell({answer_front(), answer_front()});
+  EXPECT_EQ(peers[16]->take_texts().size(), 4U);
+  EXPECT_EQ(peers[17]->take_texts().size(), 4U);
+  world.settle_all();
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    EXPECT_EQ(peers[i]->take_texts().back(), "11") << i;
+  }
+}
+
 TEST(Deliver, RequestsThatWaitForTheDiskDelayNobodysMail) {
   World world(no_cache());
   post(world, 6);
@@ -405,6 +444,26 @@ TEST(Deliver, AnIoErrorLosesNothingAndIsTriedAgainALittleLater) {
   EXPECT_EQ(world.reads.size(), 1U);
   world.settle_all();
   EXPECT_EQ(bob.take_texts(), numbers(1, 3));
+}
+
+TEST(Deliver, OfMailBehindOneThatWasHeldOnlyWhatWaitsIsRead) {
+  World world(no_cache());
+  post(world, 40);
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving());
+  world.settle_all();
+  for (const Notified& mail : bob.take<Notified>()) {
+    if (mail.delivery != 1 && mail.delivery != 39) world.ack(bob, mail.envelope.envelope_id);
+  }
+  world.pass_ms(60);
+  world.settle_all();
+  world.close(bob);
+  Peer& again = world.connect("bob");
+  world.attach(again, "bob", receiving());
+  ASSERT_EQ(world.reads.size(), 1U);
+  EXPECT_EQ(world.reads.front().bases.size(), 2U);
+  world.settle_all();
+  EXPECT_EQ(again.take_texts(), (Texts{"1", "39"}));
 }
 
 // ---- Turns ----

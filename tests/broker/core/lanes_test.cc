@@ -1,5 +1,7 @@
 // Urgent mail overtakes normal mail, and that background mail; each keeps its own order.
 // PROTOCOL.md §6.6.
+#include "lanes.h"
+
 #include "hub_world.h"
 
 namespace capstan {
@@ -136,6 +138,16 @@ TEST(Lanes, ABackgroundEnvelopeThatWaitsKeepsNoUrgentRuns) {
   world.settle_all();
   EXPECT_EQ(world.mailbox("bob").lanes[0].size(), 1U);
   EXPECT_EQ(world.mailbox("bob").lanes[2].size(), 1U);
+}
+
+TEST(Lanes, ASettledStretchIsPassedOverInOneStep) {
+  Mailbox mailbox;
+  mailbox.settled.add(2, 1'000'000);
+  mailbox.settled.add(1'000'003, 1'000'004);
+  const MailRun near{Sequence{10}, Position{2}, 5, 0};
+  EXPECT_EQ(behind_settled(mailbox, near), Position{1'000'001});
+  const MailRun far{Sequence{90}, Position{1'000'003}, 2, 0};
+  EXPECT_EQ(behind_settled(mailbox, far), Position{1'000'005});
 }
 
 }  // namespace
