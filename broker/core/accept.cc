@@ -39,6 +39,7 @@ void release_replies(Core& core, CommitConsequences& done) {
     Connection* connection = core.find_connection(connection_id);
     if (connection == nullptr) continue;
     core.flush_if_large(*connection);
+    connection->waiting_answers_bytes -= writer.size();
     core.output(*connection).append_body(writer.take());
   }
 }

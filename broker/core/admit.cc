@@ -26,24 +26,28 @@ Refusal check_turn(const Session& session, std::uint64_t number, const ChannelId
     return {{ErrorCode::kOutOfOrder,
              "number " + std::to_string(session.expected) + " has to come first"}};
   }
-  if (session.open_numbers.blocks(number, channel)) {
+  // A skip goes to no channel, and has no order to keep.
+  if (!channel.is_zero() && session.open_numbers.blocks(number, channel)) {
     return {{ErrorCode::kOutOfOrder, "an earlier number to this channel was refused"}};
   }
   return std::nullopt;
 }
 
-Refusal check_window(const Core& core, const Session& session, std::uint64_t bytes, bool stored) {
+/// Whoever attaches anew has a new window, and some records need none; what all of them have sent
+/// still waits for the disk.
+Refusal check_disk(const Core& core) {
+  if (!commits_are_full(core)) return std::nullopt;
+  return {
+      {ErrorCode::kWindowExceeded, "as much as may be waits for the hub's disk; send again later"}};
+}
+
+Refusal check_window(const Core& core, const Session& session, std::uint64_t bytes) {
   // A shrunken grant must not refuse what was sent under a larger one: the bound is the largest.
   // An empty window takes one envelope of any size.
   if (session.unaccepted.envelopes > 0 &&
       (session.unaccepted.envelopes + 1 > core.config.window_envelopes ||
        session.unaccepted.bytes + bytes > core.config.window_bytes)) {
     return {{ErrorCode::kWindowExceeded, "more is unaccepted than the send window allows"}};
-  }
-  // Whoever attaches anew has a new window; what all of them have sent still waits for the disk.
-  if (stored && commits_are_full(core)) {
-    return {{ErrorCode::kWindowExceeded,
-             "as much as may be waits for the hub's disk; send again later"}};
   }
   return std::nullopt;
 }
@@ -149,6 +153,7 @@ std::optional<Admitted> admit(Core& core, const Routed& routed) {
   const std::uint64_t number = item.send.number;
   auto refusal = check_turn(session, number, routed.channel());
   const bool stored = routed.durability() != Durability::kMemory;
+  if (!refusal && stored) refusal = check_disk(core);
   if (!refusal && stored && accept_as_duplicate(core, item)) {
     take_turn(session, number);
     return std::nullopt;
@@ -156,7 +161,7 @@ std::optional<Admitted> admit(Core& core, const Routed& routed) {
   Session* receiver = stored ? nullptr : open_receiver(core, owner_of_mailbox(routed.channel()));
   if (!refusal && routed.mailbox() != nullptr) {
     const std::uint64_t bytes = item.send.envelope.size();
-    refusal = check_window(core, session, bytes, stored);
+    refusal = check_window(core, session, bytes);
     if (!refusal) {
       refusal = stored ? check_place(core, *routed.mailbox(), bytes) : check_receiver(receiver);
     }

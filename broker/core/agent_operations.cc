@@ -1,5 +1,6 @@
 // Keys and the agents that they name: added by an operator, or found under agents/. PROTOCOL.md §7.
 #include <algorithm>
+#include <map>
 
 #include "capstan/codec/params.h"
 #include "capstan/security/admission.h"
@@ -19,16 +20,16 @@ Status check_durability(Durability wanted, const AgentRecord* known) {
 
 /// A key that is no longer admitted leaves at once, and not when its connection happens to end.
 void evict_withdrawn(Core& core, const std::vector<AdmittedKey>& keys) {
+  std::map<AgentKey, const AdmittedKey*> by_key;
+  for (const AdmittedKey& key : keys) by_key.emplace(key.key, &key);
   std::vector<ConnectionId> withdrawn;
   for (const auto& [id, connection] : core.connections) {
     if (connection->any_key) continue;
-    const auto& key = connection->identity.key;
-    const auto admitted = std::find_if(keys.begin(), keys.end(),
-                                       [&](const AdmittedKey& known) { return known.key == key; });
-    if (admitted == keys.end()) {
+    const auto admitted = by_key.find(connection->identity.key);
+    if (admitted == by_key.end()) {
       withdrawn.push_back(id);
     } else {
-      connection->identity = *admitted;  // It may have other names now.
+      connection->identity = *admitted->second;  // It may have other names now.
     }
   }
   std::sort(withdrawn.begin(), withdrawn.end());

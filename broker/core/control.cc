@@ -14,6 +14,9 @@ namespace {
 
 enum class Legal : std::uint8_t { kNever, kAlways, kAfterHello };
 
+/// What a session that a ping looks at takes of the share of the turn, with a cursor or without.
+constexpr std::uint64_t kSessionLookCost = 16;
+
 /// Which frame a client may send in which state of its connection.
 constexpr std::array<Legal, 17> kLegal = [] {
   std::array<Legal, 17> legal{};
@@ -201,10 +204,12 @@ void handle(Core& core, Connection& connection, const Attach& attach) {
 void handle(Core& core, Connection& connection, const Ping& ping) {
   // A pong proves that the core lives: it alone never waits for the disk.
   Pong pong{ping.nonce, {}};
-  for (const auto& [id, session] : connection.sessions) {
-    // Who pings as fast as it can has heard the cursors.
-    if (!core.has_share(connection)) break;
-    if (session->inbox != nullptr) pong.cursors.emplace_back(id, session->inbox->durable_floor);
+  // Who pings as fast as it can has heard the cursors.
+  if (core.has_share(connection)) {
+    core.charge(connection, kSessionLookCost * connection.sessions.size());
+    for (const auto& [id, session] : connection.sessions) {
+      if (session->inbox != nullptr) pong.cursors.emplace_back(id, session->inbox->durable_floor);
+    }
   }
   core.answer_now(connection, pong);
 }

@@ -32,6 +32,10 @@ inline constexpr std::uint64_t kSettleDelayNs = 50 * kNsPerMs;
 /// asked beyond it is `unavailable`. PROTOCOL.md §6.19.
 inline constexpr std::uint64_t kTurnShareBytes = std::uint64_t{8} << 20;
 
+/// Answers to one connection that wait for commits. While the disk stands still each turn adds its
+/// share; beyond this the connection is dropped, as by the router when so much waits for its reader.
+inline constexpr std::uint64_t kWaitingAnswersBytesMax = std::uint64_t{32} << 20;
+
 /// Of what somebody has sent, so much is repeated to people at most.
 inline constexpr std::size_t kPrintableBytesMax = 256;
 
@@ -142,6 +146,7 @@ struct Connection {
   bool has_output = false;       ///< Stands in Core::with_output.
   std::uint64_t share_turn = 0;  ///< The turn that `share_used` is of.
   std::uint64_t share_used = 0;  ///< Of kTurnShareBytes.
+  std::uint64_t waiting_answers_bytes = 0;
   /// Presence changes up to this version were told; empty: it has not subscribed.
   std::optional<std::uint64_t> presence_told;
   std::map<SessionId, std::unique_ptr<Session>> sessions;  ///< Ordered: clients choose the ids.
@@ -443,13 +448,15 @@ struct Core {
   /// Queues a frame computed from the state: it leaves when that state is durable.
   template <typename Frame>
   void reply(Connection& connection, const Frame& frame) {
-    write_charged(connection, reply_writer(connection), frame);
+    const bool waits = uncommitted();
+    const std::size_t bytes = write_charged(connection, reply_writer(connection), frame);
+    if (waits) connection.waiting_answers_bytes += bytes;
   }
 
   /// Queues an answer that waits for nothing: it leaves at the end of the turn.
   template <typename Frame>
   void answer_now(Connection& connection, const Frame& frame) {
-    write_charged(connection, output(connection), frame);
+    (void)write_charged(connection, output(connection), frame);
     flush_if_large(connection);
   }
 
@@ -470,10 +477,11 @@ struct Core {
   BodyWriter& reply_writer(Connection& connection);
 
   template <typename Frame>
-  void write_charged(Connection& connection, BodyWriter& writer, const Frame& frame) const {
+  std::size_t write_charged(Connection& connection, BodyWriter& writer, const Frame& frame) const {
     const std::size_t before = writer.size();
     writer.write(frame);
     charge(connection, writer.size() - before);
+    return writer.size() - before;
   }
 };
 

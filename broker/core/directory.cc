@@ -9,12 +9,12 @@ namespace {
 
 /// Agents that one page looks at, whether they are wanted or not.
 constexpr std::size_t kAgentsPerPage = 1000;
-/// Octets of résumés that one page looks into, and of passports that it tells: a search delays
-/// nobody else, and its answer fits a body part.
+/// Octets of résumés that one page looks into, of the glob for each name that it is compared with,
+/// and of passports that the page tells: a search delays nobody else, and its answer fits a body
+/// part.
 constexpr std::size_t kProfileBytesPerPage = 1024 * 1024;
 
-/// What an agent that a page looks at takes of the share of the turn, wanted or not, beside the
-/// glob that its name is compared with.
+/// What an agent that a page looks at takes of the share of the turn, wanted or not, beside these.
 constexpr std::uint64_t kLookCost = 64;
 
 /// What `list_agents` leaves out.
@@ -108,6 +108,7 @@ Answer list_agents(Core& core, Connection& connection, const Request&, const Par
        ++next, ++seen) {
     const AgentRecord& agent = *core.state.find_agent(next->second);
     after = agent.name;
+    profile_bytes += wanted.name.size();
     if (!wanted.capability.empty()) profile_bytes += agent.profile.resume.size();
     if (!wanted.includes(agent)) continue;
     agents.push_back(describe(core, agent));
@@ -117,7 +118,7 @@ Answer list_agents(Core& core, Connection& connection, const Request&, const Par
     }
     if (is_admin(connection)) add_mail(agents.back(), core, agent.id);
   }
-  core.charge(connection, profile_bytes + (kLookCost + wanted.name.size()) * seen);
+  core.charge(connection, profile_bytes + kLookCost * seen);
   return ParamMap()
       .set("agents", std::move(agents))
       .set("after", std::move(after))

@@ -74,7 +74,8 @@ std::uint64_t next_wake(const Core& core, bool more_to_deliver) {
   if (const auto presence_ns = next_presence_ns(core)) wake = std::min(wake, *presence_ns);
   if (const auto census_ns = next_census_ns(core)) wake = std::min(wake, *census_ns);
   if (const auto copy_ns = next_copy_ns(core)) wake = std::min(wake, *copy_ns);
-  if (!core.failed_reads.empty()) wake = std::min(wake, core.retry_reads_ns);
+  // A stopping hub delivers nothing, and so reads nothing again.
+  if (!core.failed_reads.empty() && !core.stopping) wake = std::min(wake, core.retry_reads_ns);
   const bool gives_up = core.stopping && core.checkpoints_failed;
   if (core.state.dirty() && core.builder.empty() && !core.checkpoint_in_flight && !gives_up) {
     wake = std::min(wake, core.last_checkpoint_ns + core.config.checkpoint_interval_ms * kNsPerMs);

@@ -19,25 +19,26 @@ constexpr std::uint64_t kOperatorRequestCost = 16 * 1024;
 struct OperationEntry {
   std::string_view name;
   AgentRole role;  ///< kAdmin: for operators only.
+  bool changes;    ///< Writes records, or files: a stopping hub does it no more.
   Operation run;
 };
 
 constexpr std::array<OperationEntry, 15> kOperations{{
-    {"agent_add", AgentRole::kAdmin, operations::agent_add},
-    {"agent_remove", AgentRole::kAdmin, operations::agent_remove},
-    {"dead_drop", AgentRole::kAdmin, operations::dead_drop},
-    {"dead_list", AgentRole::kAdmin, operations::dead_list},
-    {"dead_resend", AgentRole::kAdmin, operations::dead_resend},
-    {"get_agent", AgentRole::kAgent, operations::get_agent},
-    {"inbox", AgentRole::kAgent, operations::inbox},
-    {"list_agents", AgentRole::kAgent, operations::list_agents},
-    {"register", AgentRole::kAgent, operations::register_agent},
-    {"set_resume", AgentRole::kAgent, operations::set_resume},
-    {"set_rule", AgentRole::kAgent, operations::set_rule},
-    {"set_skill", AgentRole::kAgent, operations::set_skill},
-    {"status", AgentRole::kAdmin, operations::status},
-    {"trace", AgentRole::kAdmin, operations::trace},
-    {"unregister", AgentRole::kAgent, operations::unregister_agent},
+    {"agent_add", AgentRole::kAdmin, true, operations::agent_add},
+    {"agent_remove", AgentRole::kAdmin, true, operations::agent_remove},
+    {"dead_drop", AgentRole::kAdmin, true, operations::dead_drop},
+    {"dead_list", AgentRole::kAdmin, false, operations::dead_list},
+    {"dead_resend", AgentRole::kAdmin, true, operations::dead_resend},
+    {"get_agent", AgentRole::kAgent, false, operations::get_agent},
+    {"inbox", AgentRole::kAgent, false, operations::inbox},
+    {"list_agents", AgentRole::kAgent, false, operations::list_agents},
+    {"register", AgentRole::kAgent, true, operations::register_agent},
+    {"set_resume", AgentRole::kAgent, true, operations::set_resume},
+    {"set_rule", AgentRole::kAgent, true, operations::set_rule},
+    {"set_skill", AgentRole::kAgent, true, operations::set_skill},
+    {"status", AgentRole::kAdmin, false, operations::status},
+    {"trace", AgentRole::kAdmin, false, operations::trace},
+    {"unregister", AgentRole::kAgent, true, operations::unregister_agent},
 }};
 
 Answer run_operation(Core& core, Connection& connection, const Request& request) {
@@ -52,6 +53,9 @@ Answer run_operation(Core& core, Connection& connection, const Request& request)
     return deny_operation(
         core, connection, request.operation,
         "operation '" + request.operation + "' is for operators (keys/operator.key)");
+  }
+  if (entry->changes && core.stopping) {
+    return Error{ErrorCode::kHubStopping, "the hub is stopping; ask again later"};
   }
   if (entry->role == AgentRole::kAdmin) core.charge(connection, kOperatorRequestCost);
   const auto params = decode_params(request.params);

@@ -56,6 +56,7 @@ void run_pipeline(Core& core, Connection& connection, const FramesArrived& arriv
   FrameRow row(arrived.body);
   do {
     if (!take_batch(core, connection, validate(ingest(connection, row, scratch)))) return;
+    if (drop_if_overfull(core, connection)) return;
   } while (!scratch.items.empty());
   if (!row.well_formed()) {
     refuse_frame(core, connection, 0, ErrorCode::kMalformedFrame,

@@ -10,6 +10,9 @@ namespace {
 /// What all agents of a hub may say about themselves: it is kept in memory.
 constexpr std::uint64_t kProfileBytesMax = std::uint64_t{256} << 20;
 
+/// What a search for the sessions of one agent, among all of the hub, takes of the share of the turn.
+constexpr std::uint64_t kSessionsSearchCost = 16 * 1024;
+
 Error too_long(const std::string& what, std::size_t bytes_max) {
   return {ErrorCode::kInvalidArgument,
           "'" + what + "' is longer than " + std::to_string(bytes_max) + " octets"};
@@ -52,7 +55,6 @@ Result<AgentProfile> profile_in(const ParamMap& params) {
 /// Why the hub takes no change now.
 std::optional<Error> obstacle(const Core& core, const AgentRecord& before,
                               const AgentProfile& after) {
-  if (core.stopping) return Error{ErrorCode::kHubStopping, "the hub is stopping"};
   if (core.disk && core.disk->state == DiskState::kFull) {
     return Error{ErrorCode::kDiskFull, "the hub's disk is nearly full"};
   }
@@ -152,6 +154,7 @@ Answer unregister_agent(Core& core, Connection& connection, const Request& reque
                         const ParamMap& params) {
   const auto agent = own_agent(core, connection, request.operation, params);
   if (!agent) return agent.error();
+  core.charge(connection, kSessionsSearchCost);
   end_sessions(core, *agent, "this agent was unregistered");
   AgentRecord left = *core.state.find_agent(*agent);
   // A second time there is nothing left to do, and the version says so.

@@ -20,6 +20,22 @@ void forget_poster(Core& core, Session& session) {
   if (poster != core.posters.end() && poster->second == &session) core.posters.erase(poster);
 }
 
+/// What waits for commits is heard by nobody any more: whoever comes again and again leaves nothing
+/// behind.
+void forget_answers(Core& core, const Connection& connection) {
+  if (connection.waiting_answers_bytes == 0) return;
+  const auto is_for = [&](const auto& answer) { return answer.first == connection.id; };
+  std::erase_if(core.building.replies, is_for);
+  for (CommitConsequences& commit : core.in_flight) std::erase_if(commit.replies, is_for);
+}
+
+/// The hub ends the connection, and says why.
+void drop_peer(Core& core, ConnectionId id, const Bye& last_word) {
+  core.output(*core.find_connection(id)).write(last_word);
+  lose_peer(core, id);
+  core.effects->push_back(Evict{id});
+}
+
 }  // namespace
 
 void open_peer(Core& core, const PeerOpened& peer) {
@@ -50,6 +66,7 @@ void close_peer(Core& core, ConnectionId id) {
     if (!connection->out.empty()) core.effects->push_back(SendBody{id, connection->out.take()});
     std::erase(core.with_output, connection);
   }
+  forget_answers(core, *connection);
   core.presence_subscribers.erase(id);
   core.connections.erase(id);
   core.window = send_window(core.config, core.connections.size());
@@ -77,12 +94,17 @@ void expire_leases(Core& core) {
   }
   std::sort(silent.begin(), silent.end());  // The same order in every build.
   for (const ConnectionId& id : silent) {
-    Connection& connection = *core.find_connection(id);
-    core.output(connection)
-        .write(Bye{ErrorCode::kLeaseExpired, "nothing was heard for longer than the lease"});
-    lose_peer(core, id);
-    core.effects->push_back(Evict{id});
+    drop_peer(core, id, {ErrorCode::kLeaseExpired, "nothing was heard for longer than the lease"});
   }
+}
+
+bool drop_if_overfull(Core& core, const Connection& connection) {
+  if (connection.waiting_answers_bytes <= kWaitingAnswersBytesMax) return false;
+  drop_peer(core, connection.id,
+            {ErrorCode::kSlowReader,
+             "more than " + std::to_string(kWaitingAnswersBytesMax >> 20) +
+                 " MiB of answers wait for the hub's disk; wait for some before asking for more"});
+  return true;
 }
 
 }  // namespace capstan

@@ -170,6 +170,8 @@ void lose_peer(Core& core, ConnectionId connection);
 void end_session(Core& core, Session& session);
 /// Ends connections that have been silent for longer than the lease.
 void expire_leases(Core& core);
+/// Ends a connection for which too many answers wait for commits; true when it is gone.
+[[nodiscard]] bool drop_if_overfull(Core& core, const Connection& connection);
 
 // control.cc
 /// Answers a frame that is no send with a typed error; the connection lives on. Beyond its share of
@@ -225,8 +227,9 @@ void take_forgotten(Core& core, const WithdrawalForgotten& forgotten);
 // retirement.cc
 /// Ends all sessions of the agent, with `reason`.
 void end_sessions(Core& core, AgentId agent, const std::string& reason);
-/// Ends the agent's sessions and frees its name, with the commit in the making.
-void retire_agent(Core& core, AgentId agent);
+/// Ends the agent's sessions and frees its name, with the commit in the making. Returns how many
+/// envelopes become dead letters.
+std::uint64_t retire_agent(Core& core, AgentId agent);
 
 // burial.cc
 /// Removed agents that the last process did not finish with.

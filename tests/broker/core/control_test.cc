@@ -389,6 +389,47 @@ TEST(Control, BeyondTheShareOfATurnAPongHasNoCursors) {
   EXPECT_EQ(mallory.take_one<Pong>().cursors.size(), kSessions);
 }
 
+// Goal: a session that has no cursor is looked at, too, and many cost as much as an answer.
+TEST(Control, PingsOfManySessionsTakeOfTheShareOfATurn) {
+  World world;
+  Peer& mallory = world.connect("mallory", {"worker-*"});
+  constexpr SessionId kPosting = 2'000;
+  for (SessionId session = 1; session <= kPosting; ++session) {
+    world.attach(mallory, "worker-1", posting(session, session));
+  }
+  world.attach(mallory, "worker-1", receiving(kPosting + 1));
+  BodyWriter body;
+  for (std::uint64_t nonce = 1; nonce <= 1'000; ++nonce) body.write(Ping{nonce});
+  world.feed(mallory, body.take());
+  const auto pongs = mallory.take<Pong>();
+  ASSERT_EQ(pongs.size(), 1'000U);
+  EXPECT_EQ(pongs.front().cursors.size(), 1U);
+  EXPECT_TRUE(pongs.back().cursors.empty());
+}
+
+// Goal: answers that wait for a disk that stands still are bounded like those that wait for a slow
+// reader.
+TEST(Control, WhoIsAnsweredWithoutEndWhileTheDiskStandsStillIsDropped) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  Peer& mallory = world.connect("carol");
+  world.send(alice, 1, "bob", "one");
+  BodyWriter body;
+  for (std::uint64_t i = 0; i < 100'000; ++i) body.write(SendView{9, i, {}});
+  const ByteBuffer refused = body.take();
+  for (int turn = 0; turn < 3; ++turn) world.feed(mallory, refused);
+  EXPECT_EQ(world.evicted.count(mallory.id()), 0U);
+  for (int turn = 0; turn < 5; ++turn) world.feed(mallory, refused);
+  EXPECT_EQ(world.evicted.count(mallory.id()), 1U);
+  EXPECT_EQ(mallory.take_one<Bye>().code, ErrorCode::kSlowReader);
+  world.commit();
+  EXPECT_TRUE(mallory.silent());
+  EXPECT_EQ(alice.take<Accept>().size(), 1U);
+  for (int turn = 0; turn < 5; ++turn) world.feed(alice, refused);
+  EXPECT_EQ(world.evicted.count(alice.id()), 0U) << "these wait for nothing";
+}
+
 TEST(Control, AByeIsTakenBeforeHelloToo) {
   World world;
   Peer& bob = world.open("bob");

@@ -200,5 +200,18 @@ TEST(Directory, APageLooksIntoAMegabyteOfResumes) {
   EXPECT_LT(*page.text("after"), "w180");
 }
 
+// Goal: a glob is compared with every name, and may be a thousand times as long as one.
+TEST(Directory, APageComparesNoMoreThanAMegabyteOfAGlob) {
+  std::vector<std::string> names;
+  for (int i = 10; i < 50; ++i) names.push_back("agent-" + std::to_string(i));
+  World world(core_test::quiet_config(), names);
+  Peer& alice = world.connect(names[0]);
+  const ParamMap page =
+      asked(world, alice, "list_agents", ParamMap().set("name", std::string(100'000, '*')));
+  EXPECT_EQ(names_in(page).size(), 11U);
+  EXPECT_EQ(page.flag("more"), true);
+  EXPECT_EQ(page.text("after"), "agent-20");
+}
+
 }  // namespace
 }  // namespace capstan

@@ -236,6 +236,25 @@ TEST(Hub, AStoppingHubDeliversNothingMoreAndBindsNobody) {
   EXPECT_EQ(world.mailbox("bob").retries.size(), 1U);
 }
 
+TEST(Hub, AStoppingHubThatCouldNotReadDoesNotSpin) {
+  HubConfig config = core_test::quiet_config();
+  config.resident_blocks_bytes = 1;
+  World world(config);
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  world.send(alice, 1, "bob", "one");
+  world.commit();
+  world.send(alice, 2, "carol", "pushes the first block out");
+  world.commit();
+  Peer& bob = world.connect("bob");
+  world.attach(bob, "bob", receiving());
+  world.fail_read(ErrorCode::kIo);
+  world.tell(StopRequested{});
+  ASSERT_FALSE(world.checkpoints.empty());
+  world.pass_ms(5000);
+  EXPECT_GT(world.wake_at_ns, world.now.monotonic_ns);
+}
+
 TEST(Hub, AFailedCheckpointDoesNotKeepTheHubFromStopping) {
   World world;
   world.tell(StopRequested{});

@@ -96,6 +96,21 @@ TEST(Operations, OperatorsRequestsTakeMoreOfTheShare) {
   EXPECT_LT(answered, 600);
 }
 
+// Goal: whoever goes on working does not keep the hub from its end.
+TEST(Operations, AStoppingHubTakesNoChangeAndGoesOnTelling) {
+  World world;
+  Peer& admin = connect_operator(world);
+  world.tell(StopRequested{});
+  (void)admin.take<Bye>();
+  for (const char* change : {"agent_add", "agent_remove", "dead_drop", "dead_resend", "register",
+                             "set_resume", "set_rule", "set_skill", "unregister"}) {
+    EXPECT_EQ(world.request(admin, change).code, ErrorCode::kHubStopping) << change;
+  }
+  const auto status = decode_params(world.request(admin, "status").result);
+  EXPECT_EQ(status->flag("ready"), false);
+  EXPECT_EQ(world.request(admin, "list_agents").code, ErrorCode::kOk);
+}
+
 TEST(Operations, OperatorsOperationsAreRefusedToAgentsCountedAndAudited) {
   World world;
   Peer& alice = world.connect("alice");

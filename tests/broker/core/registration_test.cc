@@ -199,6 +199,21 @@ ParamMap large(const std::string& name) {
   return named(name).set("skill_md", std::string(kSkillBytesMax, 'x'));
 }
 
+// Goal: each looks for the agent's sessions among all of the hub's.
+TEST(Registration, TakingBackTakesOfTheShareOfATurnEvenWhenNothingIsLeftToTakeBack) {
+  World world;
+  Peer& bob = world.connect("bob");
+  BodyWriter body;
+  for (std::uint64_t i = 0; i < 2000; ++i) {
+    body.write(Request{i, "unregister", encode_params(named("bob"))});
+  }
+  world.feed(bob, body.take());
+  const auto responses = bob.take<Response>();
+  ASSERT_EQ(responses.size(), 2000U);
+  EXPECT_EQ(responses[99].code, ErrorCode::kOk);
+  EXPECT_EQ(responses[599].code, ErrorCode::kUnavailable);
+}
+
 // Goal: requests of some fifty octets, each of which writes the whole record, fill no commit.
 TEST(Registration, ChangesBeyondTheShareOfATurnAreUnavailable) {
   World world;
