@@ -24,6 +24,7 @@
 #include "config/endpoint.h"
 #include "config/init.h"
 #include "config/run_folder.h"
+#include "config/standard_streams.h"
 #include "core_thread.h"
 #include "disk_watch.h"
 #include "recovery.h"
@@ -239,8 +240,9 @@ int run(const Options& options) {
   const std::filesystem::path config_file = options.config_file.empty()
                                                 ? layout.config_file()
                                                 : std::filesystem::path(options.config_file);
+  std::error_code ignored;  // What cannot be looked at cannot be made either, which says why.
   if (options.config_file.empty() && !options.check_config &&
-      !std::filesystem::exists(config_file)) {
+      !std::filesystem::exists(config_file, ignored)) {
     auto endpoint = init_directory(layout.directory, "tcp://127.0.0.1:7450");
     if (!endpoint) return fail(endpoint.error());
     std::cout << "no capstan.toml in " << layout.directory.string()
@@ -261,13 +263,15 @@ int run(const Options& options) {
 }
 
 int main_of(int argc, char** argv) {
+  if (Status opened = open_standard_streams(); !opened) return fail(opened.error());
   CLI::App app{
       "The Capstan hub. Runs in the foreground; SIGTERM drains, SIGHUP reloads agents/ and the log "
       "level."};
   app.name("capstand");
   Options options;
   const char* from_environment = std::getenv("CAPSTAN_DIR");
-  options.directory = from_environment == nullptr ? "." : from_environment;
+  const bool named = from_environment != nullptr && *from_environment != '\0';
+  options.directory = named ? from_environment : ".";
   app.add_option("--dir", options.directory,
                  "The hub's folder (default: $CAPSTAN_DIR, else the current directory)");
   app.add_option("--config", options.config_file, "Another file than DIR/capstan.toml");

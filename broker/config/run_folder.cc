@@ -104,6 +104,11 @@ Result<std::string> read_endpoint(const Layout& layout) {
   std::string endpoint;
   if (!std::getline(file, endpoint) || endpoint.empty()) {
     const std::string folder = layout.directory.string();
+    std::error_code failure;
+    if (!std::filesystem::exists(layout.endpoint(), failure) && failure) {
+      return {ErrorCode::kIo,
+              "cannot look at " + layout.endpoint().string() + ": " + failure.message()};
+    }
     return {ErrorCode::kUnavailable,
             hub_is_running(layout)
                 ? "the hub of the folder " + folder + " is starting and does not listen yet"

@@ -93,7 +93,7 @@ int list_admissions(const CommonOptions& common) {
     for (const Admission& admission : *admissions) {
       rows.push_back({{"name", admission.name}, {"names", admission.names}});
     }
-    std::cout << rows.dump(2) << '\n';
+    std::cout << json_text(rows);
     return kExitDone;
   }
   std::cout << "(the hub is not running: admitted keys only)\n";
@@ -110,12 +110,10 @@ int list_admissions(const CommonOptions& common) {
 void print_added(const CommonOptions& common, const AddedAgent& added, const std::string& key_path,
                  bool running) {
   if (common.json) {
-    std::cout << nlohmann::json{{"name", added.admission.name},
-                                {"key_file", key_path},
-                                {"key_is_new", added.key_is_new},
-                                {"public_key", added.admission.key.z85()}}
-                     .dump()
-              << '\n';
+    std::cout << json_line({{"name", added.admission.name},
+                            {"key_file", key_path},
+                            {"key_is_new", added.key_is_new},
+                            {"public_key", added.admission.key.z85()}});
     return;
   }
   std::cout << "added agent " << added.admission.name << "; its key is " << key_path
@@ -127,7 +125,8 @@ void print_added(const CommonOptions& common, const AddedAgent& added, const std
 
 int run_agent_add(const CommonOptions& common, const AgentAddOptions& options) {
   const Layout layout{common.directory};
-  if (!std::filesystem::exists(layout.config_file())) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(layout.config_file(), ignored)) {
     return report({ErrorCode::kBadConfig, "no hub's folder in " + common.directory +
                                               "; make one with `capstan init " + common.directory +
                                               "`, or name it with --dir"});

@@ -49,7 +49,7 @@ int run_agent_register(const CommonOptions& common, const AgentRegisterOptions& 
   const auto version = (*client)->register_agent(options.name, *profile, kRequestTimeoutMs);
   if (!version) return report(version.error());
   if (common.json) {
-    std::cout << nlohmann::json{{"name", options.name}, {"version", *version}}.dump() << '\n';
+    std::cout << json_line({{"name", options.name}, {"version", *version}});
   } else {
     std::cout << "registered " << options.name << ", version " << *version << '\n';
   }
@@ -63,7 +63,7 @@ int run_agent_unregister(const CommonOptions& common, const AgentShowOptions& op
     return report(done.error());
   }
   if (common.json) {
-    std::cout << nlohmann::json{{"name", options.name}}.dump() << '\n';
+    std::cout << json_line({{"name", options.name}});
   } else {
     std::cout << "unregistered " << options.name << "; its mail waits for it\n";
   }

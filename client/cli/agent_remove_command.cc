@@ -1,5 +1,4 @@
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "capstan/core/state.h"
 #include "capstan/security/file.h"
@@ -9,6 +8,7 @@
 #include "connect.h"
 #include "exit_code.h"
 #include "operator_request.h"
+#include "params_json.h"
 
 namespace capstan::cli {
 
@@ -61,7 +61,7 @@ void remove_key_files(const Layout& layout, const std::vector<std::string>& name
     if (!check_agent_name(name)) continue;
     const Status removed = remove_file(layout.agent_key(name));
     if (removed || removed.error().code == ErrorCode::kNotFound) continue;
-    std::cerr << "capstan: " << removed.error().text() << '\n';
+    warn(removed.error().text());
   }
 }
 
@@ -78,7 +78,7 @@ void print(const CommonOptions& common, const std::string& name, const Removed& 
                         {"narrowed", removed.keys.narrowed},
                         {"covering", removed.keys.covering}};
     if (removed.waiting) line["waiting"] = *removed.waiting;
-    std::cout << line.dump() << '\n';
+    std::cout << json_line(line);
     return;
   }
   std::cout << "removed agent " << name;
@@ -107,8 +107,8 @@ int run_agent_remove(const CommonOptions& common, const AgentRemoveOptions& opti
   }
   print(common, options.name, *removed);
   for (const std::string& key : removed->keys.covering) {
-    std::cerr << "capstan: a glob in agents/" << key << " still covers '" << options.name
-              << "': whoever has that key can make an agent of this name again\n";
+    warn("a glob in agents/" + key + " still covers '" + options.name +
+         "': whoever has that key can make an agent of this name again");
   }
   return kExitDone;
 }

@@ -28,14 +28,16 @@ constexpr auto kLookInterval = std::chrono::milliseconds(10);
 
 /// Where the hub listens. A hub that starts says so after it has read its journal: that is waited
 /// for, until `until`.
-/// Errors: kUnavailable.
+/// Errors: kUnavailable; kIo: the folder cannot be looked at.
 Result<std::string> find_endpoint(const CommonOptions& common, const Layout& layout,
                                   SteadyClock::time_point until) {
   if (!common.endpoint.empty()) return common.endpoint;
+  std::error_code ignored;
   while (true) {
     auto endpoint = read_endpoint(layout);
     // What `capstan init` has not made is no hub's folder, and nobody will listen there.
-    if (endpoint || SteadyClock::now() >= until || !std::filesystem::exists(layout.run())) {
+    if (endpoint || SteadyClock::now() >= until ||
+        !std::filesystem::exists(layout.run(), ignored)) {
       return endpoint;
     }
     std::this_thread::sleep_for(kLookInterval);
@@ -58,7 +60,8 @@ Result<KeyFile> load_key(const CommonOptions& common, const Layout& layout,
 
 /// CURVE is on unless the folder's own configuration says otherwise.
 Result<bool> uses_curve(const Layout& layout) {
-  if (!std::filesystem::exists(layout.config_file())) return true;
+  std::error_code ignored;
+  if (!std::filesystem::exists(layout.config_file(), ignored)) return true;
   const auto config = load_config(layout.config_file());
   if (!config) return config.error();
   return config->security.curve;

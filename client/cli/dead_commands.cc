@@ -58,7 +58,7 @@ Result<std::vector<std::uint64_t>> chosen_records(HubClient& client,
   for (const ParamMap& letter : *letters) {
     const std::uint64_t record = letter.number("record").value_or(0);
     if (letter.flag("lost").value_or(false)) {
-      std::cerr << "capstan: letter " << record << " is lost with a damaged part of the disk\n";
+      warn("letter " + std::to_string(record) + " is lost with a damaged part of the disk");
     } else {
       records.push_back(record);
     }
@@ -80,7 +80,7 @@ Result<std::uint64_t> drop(HubClient& client, const ParamMap& params) {
 
 bool names_letters(const DeadLetterOptions& options) {
   if (options.all != options.records.empty()) {
-    std::cerr << "capstan: say which records, or --all\n";
+    (void)report({ErrorCode::kInvalidArgument, "say which records, or --all"});
     return false;
   }
   return true;
@@ -115,7 +115,7 @@ int run_dead_resend(const CommonOptions& common, const DeadLetterOptions& option
     if (!answer) return report(answer.error());
     const std::string id = to_hex(answer->bytes("envelope_id").value_or(ByteBuffer()));
     if (common.json) {
-      std::cout << nlohmann::json{{"record", record}, {"envelope_id", id}}.dump() << '\n';
+      std::cout << json_line({{"record", record}, {"envelope_id", id}});
     } else {
       std::cout << "resent " << record << " as " << id << '\n';
     }
@@ -139,7 +139,7 @@ int run_dead_drop(const CommonOptions& common, const DeadLetterOptions& options)
     dropped += *some;
   }
   if (common.json) {
-    std::cout << nlohmann::json{{"dropped", dropped}}.dump() << '\n';
+    std::cout << json_line({{"dropped", dropped}});
   } else {
     std::cout << "dropped " << dropped << '\n';
   }

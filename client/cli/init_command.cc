@@ -1,9 +1,9 @@
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "commands.h"
 #include "config/init.h"
 #include "exit_code.h"
+#include "params_json.h"
 
 namespace capstan::cli {
 
@@ -12,7 +12,7 @@ int run_init(const InitOptions& options) {
   if (!endpoint) return report(endpoint.error());
   const std::string& directory = options.directory;
   if (options.json) {
-    std::cout << nlohmann::json{{"directory", directory}, {"endpoint", *endpoint}}.dump() << '\n';
+    std::cout << json_line({{"directory", directory}, {"endpoint", *endpoint}});
     return kExitDone;
   }
   std::cout << "made a hub's folder in " << directory << ", listening on " << *endpoint << "\n\n"

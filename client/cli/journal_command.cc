@@ -124,7 +124,7 @@ void print(const JournalReport& report) {
   for (const Sequence sequence : report.unreadable_records) {
     std::cout << "unreadable: the record at sequence " << sequence.value << '\n';
   }
-  std::cout << (report.sound() ? "sound" : "damaged") << std::endl;
+  std::cout << (report.sound() ? "sound" : "damaged") << '\n';
 }
 
 /// Prints one record a line, and lost sequences in their place.
@@ -177,7 +177,7 @@ int run_journal_verify(const JournalToolOptions& options) {
   const auto found = check_journal((*copy)->directory());
   if (!found) return report(found.error());
   if (options.json) {
-    std::cout << to_json(*found).dump(2) << std::endl;
+    std::cout << to_json(*found).dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   } else {
     print(*found);
   }
@@ -196,7 +196,6 @@ int run_journal_dump(const JournalToolOptions& options) {
   const auto summary = (*store)->recover(sink, Replay::kEverything);
   if (!summary) return report(summary.error());
   sink.lost_before(summary->last_sequence.plus(1));
-  std::cout.flush();
   return kExitDone;
 }
 

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "commands.h"
 #include "connect.h"
 #include "exit_code.h"
+#include "params_json.h"
 
 namespace capstan::cli {
 
@@ -52,9 +52,10 @@ void append_line(std::string& out, const Delivery& delivery, bool json) {
   const auto envelope = delivery.envelope();
   if (!envelope) return;  // The hub checked it; it would be a newer form.
   if (json) {
-    out += to_json(delivery, *envelope, text)
-               .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  } else if (text) {
+    out += json_line(to_json(delivery, *envelope, text));
+    return;
+  }
+  if (text) {
     out += '(' + envelope->event_type + ": ";
     append_escaped(out, *text);
     out += ')';

@@ -1,11 +1,17 @@
 // capstan: the command line of agents and operators.
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <string_view>
 
+#include "capstan/codec/limits.h"
+#include "capstan/security/admission.h"
 #include "capstan/security/random.h"
 #include "commands.h"
 #include "config/endpoint.h"
+#include "config/standard_streams.h"
 #include "exit_code.h"
 #include "version.h"
 
@@ -48,6 +54,29 @@ std::string why_no_seconds(const std::string& text) {
 
 int to_milliseconds(double seconds) { return static_cast<int>(seconds * 1000); }
 
+/// Empty when it is a whole number that the option can hold. CLI11 wraps around instead.
+std::string why_no_count(const std::string& text) {
+  std::uint64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, count);
+  return read.ec == std::errc() && read.ptr == end ? "" : "'" + text + "' is no whole number";
+}
+
+/// Empty when an agent can have this name. A usage error, and no reason to look for its key.
+std::string why_no_name(const std::string& text) {
+  const Status good = check_agent_name(text);
+  return good ? "" : good.error().context;
+}
+
+std::string why_no_receiver(const std::string& text) {
+  return text.empty() ? "nobody has an empty name" : "";
+}
+
+std::string why_no_idempotency_key(const std::string& text) {
+  const bool fits = !text.empty() && text.size() <= kIdempotencyKeyBytesMax;
+  return fits ? "" : "a key has 1 to " + std::to_string(kIdempotencyKeyBytesMax) + " bytes";
+}
+
 /// Empty when a hub may be told to listen there.
 std::string why_no_listen_endpoint(const std::string& text) {
   const Result<Endpoint> endpoint = parse_endpoint(text);
@@ -75,7 +104,7 @@ void add_common(CLI::App& command, Arguments& arguments) {
       .add_option("--connect-timeout", arguments.connect_timeout_s,
                   "Seconds to wait for a hub (default 5; of `status`: 1)")
       ->check(&why_no_seconds);
-  command.add_flag("--json", arguments.common.json, "Print JSON");
+  command.add_flag("--json", arguments.common.json, "Print JSON, errors too");
 }
 
 CLI::App* add_init(CLI::App& app, Arguments& arguments) {
@@ -88,17 +117,19 @@ CLI::App* add_init(CLI::App& app, Arguments& arguments) {
                    "Endpoint; with port 0 a free port is picked and written down")
       ->check(&why_no_listen_endpoint)
       ->capture_default_str();
-  command->add_flag("--json", arguments.init.json, "Print JSON");
+  command->add_flag("--json", arguments.init.json, "Print JSON, errors too");
   return command;
 }
 
 CLI::App* add_send(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand(
       "send", "Send to an agent: the words, else the file, else stdin as one envelope");
-  command->add_option("TO", arguments.send.to, "The receiver's name")->required();
+  command->add_option("TO", arguments.send.to, "The receiver's name")
+      ->required()
+      ->check(&why_no_receiver);
   CLI::Option* text = command->add_option("TEXT", arguments.send.words,
                                           "Words, joined by blanks: they alone are sent");
-  command->add_option("--as", arguments.send.as, "Who sends")->required();
+  command->add_option("--as", arguments.send.as, "Who sends")->required()->check(&why_no_name);
   command->add_option("--file", arguments.send.file, "Read from this file");
   command
       ->add_flag(
@@ -115,10 +146,11 @@ CLI::App* add_send(CLI::App& app, Arguments& arguments) {
                    "background, normal or urgent; urgent mail is delivered first")
       ->check(CLI::IsMember({"background", "normal", "urgent"}))
       ->capture_default_str();
-  command->add_option(
-      "--idempotency-key", arguments.send.idempotency_key,
-      "The same key again within an hour is the same envelope; with --lines, line n "
-      "has KEY:n");
+  command
+      ->add_option("--idempotency-key", arguments.send.idempotency_key,
+                   "The same key again within an hour is the same envelope; with --lines, line n "
+                   "has KEY:n")
+      ->check(&why_no_idempotency_key);
   add_common(*command, arguments);
   return command;
 }
@@ -126,8 +158,9 @@ CLI::App* add_send(CLI::App& app, Arguments& arguments) {
 CLI::App* add_listen(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand(
       "listen", "Print what an agent is sent, one line each, and acknowledge what was printed");
-  command->add_option("--as", arguments.listen.as, "Who listens")->required();
-  command->add_option("--count", arguments.listen.count, "End after so many envelopes");
+  command->add_option("--as", arguments.listen.as, "Who listens")->required()->check(&why_no_name);
+  command->add_option("--count", arguments.listen.count, "End after so many envelopes")
+      ->check(&why_no_count);
   command
       ->add_option("--timeout", arguments.listen_timeout_s,
                    "End with 27 after so many seconds without a new envelope (default: never)")
@@ -144,7 +177,7 @@ void add_journal_tool(CLI::App& command, Arguments& arguments) {
   command.add_option("--dir", arguments.journal.directory, "The same");
   command.add_option("--scratch", arguments.journal.scratch,
                      "Where the copy is made (default: $TMPDIR, else /tmp)");
-  command.add_flag("--json", arguments.journal.json, "Print JSON");
+  command.add_flag("--json", arguments.journal.json, "Print JSON, errors too");
 }
 
 struct JournalCommands {
@@ -163,8 +196,8 @@ JournalCommands add_journal(CLI::App& app, Arguments& arguments) {
   CLI::App* dump =
       journal->add_subcommand("dump", "Print one record a line, from a copy; lost ones are named");
   add_journal_tool(*dump, arguments);
-  dump->add_option("--from", arguments.journal.from.value, "First sequence");
-  dump->add_option("--to", arguments.journal.to.value, "Last sequence");
+  dump->add_option("--from", arguments.journal.from.value, "First sequence")->check(&why_no_count);
+  dump->add_option("--to", arguments.journal.to.value, "Last sequence")->check(&why_no_count);
   dump->add_flag("--payload", arguments.journal.payload, "Print what envelopes say, too");
   return {verify, dump};
 }
@@ -214,7 +247,8 @@ CLI::App* add_dead_letters(CLI::App& dead, const char* name, const char* what,
   CLI::App* command = dead.add_subcommand(name, what);
   command->add_option("NAME", arguments.dead_letters.name, "The agent that they were for")
       ->required();
-  command->add_option("RECORD", arguments.dead_letters.records, "Which ones, as `dead list` says");
+  command->add_option("RECORD", arguments.dead_letters.records, "Which ones, as `dead list` says")
+      ->check(&why_no_count);
   command->add_flag("--all", arguments.dead_letters.all, "All of this agent");
   add_common(*command, arguments);
   return command;
@@ -249,14 +283,25 @@ std::optional<int> run_mail_command(const MailCommands& commands, const Argument
   return std::nullopt;
 }
 
-int main_of(int argc, char** argv) {
+/// Also of arguments that are wrong. What stands behind "--" is text.
+bool wants_json(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--") return false;
+    if (argument == "--json") return true;
+  }
+  return false;
+}
+
+int run_command(int argc, char** argv) {
   CLI::App app{"Capstan: a durable message hub for agents."};
   app.name("capstan");
   app.set_version_flag("--version", std::string("capstan ") + kVersion);
   app.require_subcommand(1);
   Arguments arguments;
   const char* from_environment = std::getenv("CAPSTAN_DIR");
-  arguments.common.directory = from_environment == nullptr ? "." : from_environment;
+  const bool named = from_environment != nullptr && *from_environment != '\0';
+  arguments.common.directory = named ? from_environment : ".";
   arguments.init.directory = arguments.common.directory;
   arguments.journal.directory = arguments.common.directory;
 
@@ -295,8 +340,14 @@ int main_of(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitDone : kExitUsage;
+    if (error.get_exit_code() == 0 || !wants_json(argc, argv)) {
+      return app.exit(error) == 0 ? kExitDone : kExitUsage;
+    }
+    report_as_json();
+    (void)report({ErrorCode::kInvalidArgument, error.what()});
+    return kExitUsage;
   }
+  if (wants_json(argc, argv)) report_as_json();
   arguments.common.connect_timeout_ms = to_milliseconds(
       arguments.connect_timeout_s.value_or(status->parsed() ? kStatusTimeoutS : kConnectTimeoutS));
   if (arguments.listen_timeout_s) {
@@ -321,6 +372,14 @@ int main_of(int argc, char** argv) {
   if (journal.verify->parsed()) return run_journal_verify(arguments.journal);
   if (journal.dump->parsed()) return run_journal_dump(arguments.journal);
   return run_mail_command(mail, arguments).value_or(kExitUsage);
+}
+
+/// Whoever reads the output must not take a part of it for all.
+int main_of(int argc, char** argv) {
+  if (Status opened = open_standard_streams(); !opened) return report(opened.error());
+  const int exit = run_command(argc, argv);
+  if (std::cout.flush() || exit != kExitDone) return exit;
+  return report({ErrorCode::kIo, "cannot write to stdout"});
 }
 
 }  // namespace

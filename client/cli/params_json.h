@@ -15,7 +15,9 @@ namespace capstan::cli {
 /// An agent with its passport, résumé and rule as what they say, not as octets.
 [[nodiscard]] nlohmann::json agent_json(const ParamMap& agent);
 
-/// Indented, with a line break behind it. Texts come from anybody: what is no UTF-8 is replaced.
+/// Indented, or in one line, with a line break behind it. Texts come from anybody, and so do names
+/// of folders: what is no UTF-8 is replaced.
 [[nodiscard]] std::string json_text(const nlohmann::json& json);
+[[nodiscard]] std::string json_line(const nlohmann::json& json);
 
 }  // namespace capstan::cli

@@ -1,6 +1,5 @@
 #include <iostream>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "capstan/codec/limits.h"
@@ -8,6 +7,7 @@
 #include "connect.h"
 #include "exit_code.h"
 #include "input.h"
+#include "params_json.h"
 
 namespace capstan::cli {
 
@@ -107,18 +107,17 @@ std::optional<PostFailure> post(AgentClient& agent, const SendOptions& options, 
 
 void print_accepted(const CommonOptions& common, std::uint64_t accepted) {
   if (common.json) {
-    std::cout << nlohmann::json{{"accepted", accepted}}.dump() << std::endl;
+    std::cout << json_line({{"accepted", accepted}}) << std::flush;
   } else {
     std::cout << "accepted " << accepted << std::endl;
   }
 }
 
-int tell(const SendOptions& options, const std::string& where, const Error& error, int exit) {
-  std::cerr << "capstan: " << (options.lines ? where + ": " : "") << error.text();
+int tell(const SendOptions& options, const std::string& where, Error error, int exit) {
   if (error.code == ErrorCode::kTooLarge) {
-    std::cerr << "; send it in parts (--lines sends every line by itself), or say where it is";
+    error.context += "; send it in parts (--lines sends every line by itself), or say where it is";
   }
-  std::cerr << '\n';
+  (void)report(error, options.lines ? where : "");
   return exit;
 }
 

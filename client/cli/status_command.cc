@@ -54,15 +54,14 @@ int run_status(const CommonOptions& common) {
   const auto answer = ask_at_once(common);
   if (!answer) {
     if (common.json) {
-      std::cout << nlohmann::json{{"ready", false}, {"error", answer.error().text()}}.dump(2)
-                << '\n';
+      std::cout << json_text({{"ready", false}, {"error", answer.error().text()}});
     }
     return report(answer.error());
   }
   const nlohmann::json status = to_json(*answer);
   const bool ready = answer->flag("ready").value_or(false);
   if (common.json) {
-    std::cout << status.dump(2) << '\n';
+    std::cout << json_text(status);
   } else {
     std::cout << headline(*answer) << '\n';
     for (const auto& [key, value] : status.items()) {

@@ -195,8 +195,9 @@ class CommandLine(hub_case.HubTest):
         status = [str(folder.bin / "capstan"), "status"]
         environment = {name: value for name, value in os.environ.items() if name != "CAPSTAN_DIR"}
         for more, cwd, named in ((["--dir", str(folder.path)], elsewhere, elsewhere),
-                                 ([], elsewhere, str(folder.path)), ([], str(folder.path), None)):
-            variables = {**environment, **({"CAPSTAN_DIR": named} if named else {})}
+                                 ([], elsewhere, str(folder.path)), ([], str(folder.path), None),
+                                 ([], str(folder.path), "")):
+            variables = {**environment, **({} if named is None else {"CAPSTAN_DIR": named})}
             done = subprocess.run(status + more, cwd=cwd, env=variables, capture_output=True,
                                   text=True, timeout=20, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
@@ -296,6 +297,84 @@ class CommandLine(hub_case.HubTest):
         done = self.folder.run("init", str(made), "--listen", "nonsense", check=False, folder=False)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertFalse(made.exists())
+
+    def test_arguments_that_are_none_end_with_2_at_once(self):
+        folder = self.started("alice", "bob")
+        send = ("send", "bob", "hi", "--as", "alice")
+        for arguments in (("send", "", "hi", "--as", "alice"),
+                          ("send", "bob", "hi", "--as", ""),
+                          ("send", "bob", "hi", "--as", "../alice"),
+                          ("listen", "--as", "a b"),
+                          ("listen", "--as", "bob", "--count=-1"),
+                          ("listen", "--as", "bob", "--count", "18446744073709551616"),
+                          ("dead", "drop", "bob", "-1"),
+                          (*send, "--idempotency-key", ""),
+                          (*send, "--idempotency-key", "k" * 257)):
+            done = folder.run(*arguments, check=False, timeout=5, stdin=subprocess.DEVNULL)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), (arguments, done.stderr))
+
+    def test_with_json_an_error_is_one_object_on_stderr(self):
+        folder = self.started("alice", "bob")
+        for code, exit_code, *arguments in (
+                ("invalid_argument", 2, "send"),
+                ("invalid_argument", 2, "trace", "nonsense"),
+                ("invalid_argument", 2, "dead", "drop", "bob"),
+                ("not_found", 1, "agent", "show", "nobody"),
+                ("already_exists", 1, "agent", "add", "bob"),
+                ("not_found", 77, "send", "nobody", "hi", "--as", "alice"),
+                ("access_denied", 77, "send", "bob", "hi", "--as", "bob",
+                 "--key", str(folder.path / "keys" / "alice.key"))):
+            done = folder.run(*arguments, "--json", check=False)
+            error = json.loads(done.stderr)
+            self.assertEqual((error["code"], done.returncode), (code, exit_code), done.stderr)
+            self.assertIn(code, error["error"])
+
+    def test_with_json_a_refused_line_is_named(self):
+        folder = self.started("alice")
+        done = folder.run("send", "nobody", "--as", "alice", "--lines", "--json", input="1\n2\n",
+                          check=False)
+        self.assertEqual(json.loads(done.stdout), {"accepted": 0})
+        self.assertEqual(json.loads(done.stderr)["where"], "line 1")
+
+    def test_a_folder_whose_name_is_no_utf8_is_told_as_json(self):
+        made = self.folder.path.parent / os.fsdecode(b"made-\xff")
+        said = [self.folder.run(*arguments, "--json", folder=False, check=False)
+                for arguments in (("init", str(made), "--listen", "tcp://127.0.0.1:0"),
+                                  ("agent", "add", "alice", "--dir", str(made)),
+                                  ("status", "--dir", str(made)))]
+        self.assertEqual([done.returncode for done in said], [0, 0, 75])
+        for done in said:
+            self.assertIn("made-\ufffd", done.stdout)
+            json.loads(done.stdout)
+
+    def test_output_that_cannot_be_written_is_no_success(self):
+        folder = self.started("alice")
+        with open("/dev/full", "w") as full:
+            for arguments in (("status",), ("agent", "list", "--json")):
+                done = subprocess.run(folder.command(*arguments), stdout=full, text=True,
+                                      stderr=subprocess.PIPE, timeout=20, check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("cannot write to stdout", done.stderr)
+
+    def test_a_standard_stream_that_is_closed_is_told(self):
+        folder = self.started("alice", "bob")
+        for closed, said, *arguments in (
+                ("<&-", "cannot read standard input", "send", "bob", "--as", "alice"),
+                (">&-", "cannot write to stdout", "status")):
+            done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh",
+                                   *folder.command(*arguments)], capture_output=True, text=True,
+                                  timeout=20, check=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(said, done.stderr)
+
+    def test_a_folder_that_cannot_be_looked_at_is_told(self):
+        loop = self.folder.path.parent / "loop"
+        loop.symlink_to(loop)
+        for code, *arguments in ((1, "send", "bob", "hi", "--as", "alice"),
+                                 (78, "agent", "add", "alice"), (75, "status")):
+            done = self.folder.run(*arguments, "--dir", str(loop), folder=False, check=False)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(str(loop), done.stderr)
 
     def test_a_time_that_is_none_ends_with_2(self):
         for option in ("--timeout", "--connect-timeout"):

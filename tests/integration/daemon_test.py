@@ -29,6 +29,24 @@ class Daemon(hub_case.HubTest):
         self.assertEqual(second.returncode, 1)
         self.assertIn(f"process {self.folder.hub.pid}", second.stderr)
 
+    def test_nothing_is_logged_into_a_file_when_the_streams_are_closed(self):
+        self.folder.hub = subprocess.Popen(
+            ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", str(self.folder.bin / "capstand"),
+             "--dir", str(self.folder.path)])
+        self.folder.endpoint()
+        for descriptor in range(3):
+            link = pathlib.Path(f"/proc/{self.folder.hub.pid}/fd/{descriptor}")
+            self.assertEqual(link.readlink(), pathlib.Path("/dev/null"))
+        self.assertEqual(self.folder.terminate(), 0)
+
+    def test_a_folder_that_cannot_be_looked_at_ends_the_start(self):
+        loop = self.folder.path.parent / "loop"
+        loop.symlink_to(loop)
+        done = subprocess.run([str(self.folder.bin / "capstand"), "--dir", str(loop)],
+                              capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(str(loop), done.stderr)
+
     def test_too_few_file_descriptors_are_told_with_the_remedy(self):
         done = subprocess.run([str(self.folder.bin / "capstand"), "--dir", str(self.folder.path)],
                               capture_output=True, text=True, timeout=20, check=False,
