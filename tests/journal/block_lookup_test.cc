@@ -225,7 +225,7 @@ TEST(BlockLookup, AReplacementThatTheDiskDoesNotAllowIsNoLoss) {
   };
   for (const Fault& fault :
        {Fault{&FaultyEnv::directories, ".salvage"}, Fault{&FaultyEnv::directories, ".rebuilt"},
-        Fault{&FaultyEnv::reads, ".salvage/"}}) {
+        Fault{&FaultyEnv::reads, ".salvage/000003.log"}}) {
     SCOPED_TRACE(fault.path);
     World world;
     FaultyEnv faulty(world.disk);
@@ -242,8 +242,9 @@ TEST(BlockLookup, AReplacementThatTheDiskDoesNotAllowIsNoLoss) {
   }
 }
 
-// Goal: the same where the segment is open already, and its files cannot be copied.
-TEST(BlockLookup, ASegmentThatCannotBeCopiedIsNoLoss) {
+// Goal: the same where the segment is open already, and its files cannot be copied, or the copies
+// not be read.
+TEST(BlockLookup, ASegmentWhoseFilesCannotBeCopiedIsNoLoss) {
   World world;
   FaultyEnv faulty(world.disk);
   world.options.env = &faulty;
@@ -261,11 +262,12 @@ TEST(BlockLookup, ASegmentThatCannotBeCopiedIsNoLoss) {
   world.disk.flip_bit(spot.path, spot.offset, 0);
   world.start();
   ASSERT_TRUE(world.store->read(sequences({1})).ok());
-  for (std::string FaultyEnv::*const fault : {&FaultyEnv::vanished, &FaultyEnv::reads}) {
-    faulty.*fault = "/00000000000000000001/";
-    EXPECT_EQ(world.store->read(sequences({11})).error().code, ErrorCode::kIo);
-    (faulty.*fault).clear();
-  }
+  faulty.vanished = "/00000000000000000001/";
+  EXPECT_EQ(world.store->read(sequences({11})).error().code, ErrorCode::kIo);
+  faulty.vanished.clear();
+  faulty.reads = ".salvage" + spot.path.substr(spot.path.rfind('/'));
+  EXPECT_EQ(world.store->read(sequences({11})).error().code, ErrorCode::kIo);
+  faulty.reads.clear();
   EXPECT_EQ(world.store->read(sequences({11})).error().code, ErrorCode::kDamaged);
   EXPECT_EQ(world.store->lost_at(Sequence{11}), gap(11, 20));
 }
