@@ -54,14 +54,14 @@ void take_withdrawal(Core& core, const NameWithdrawn& withdrawn) {
   if (withdrawn.error) return answer_removal(core, withdrawn.name, withdrawn.error);
   const AgentRecord* agent = core.state.find_agent(withdrawn.name);
   if (agent != nullptr && is_meant(core, withdrawn, *agent)) {
+    const std::uint64_t left = retire_agent(core, agent->id);
     const auto waiting = core.removals.find(withdrawn.name);
     if (waiting != core.removals.end()) {
-      waiting->second.result.set("waiting", core.inbox_of(agent->id).mailbox->pending())
+      waiting->second.result.set("waiting", left)
           .set("withdrawn", withdrawn.withdrawn)
           .set("narrowed", withdrawn.narrowed)
           .set("covering", withdrawn.covering);
     }
-    retire_agent(core, agent->id);
   }
   if (withdrawn.keys) take_keys(core, *withdrawn.keys);
   if (core.uncommitted()) {

@@ -44,23 +44,25 @@ void end_sessions(Core& core, AgentId agent, const std::string& reason) {
   }
 }
 
-void retire_agent(Core& core, AgentId agent) {
+std::uint64_t retire_agent(Core& core, AgentId agent) {
   Inbox& known = core.inbox_of(agent);
+  // What was acknowledged is no dead letter.
+  if (!known.unsaved.empty()) settle_acknowledged(core);
+  const std::uint64_t waiting = known.mailbox->pending();
   core.audit("agent_removed", "agent=" + agent.hex() +
                                   " name=" + core.state.find_agent(agent)->name +
-                                  " waiting=" + std::to_string(known.mailbox->pending()));
+                                  " waiting=" + std::to_string(waiting));
   end_sessions(core, agent, "this agent was removed");
   note_presence(core, agent);
   forget_routes(core, known.mailbox);
   forget_expiry(core, known);
-  // What was acknowledged is no dead letter.
-  if (!known.unsaved.empty()) settle_acknowledged(core);
   const auto at = core.inboxes.find(agent);
   std::unique_ptr<Inbox> inbox = std::move(at->second);
   core.inboxes.erase(at);
   add_record(core, AgentRetiredRecord{agent, core.now.wall_ns});
   core.building.ended_inboxes.push_back(std::move(inbox));
   core.burials.try_emplace(agent);
+  return waiting;
 }
 
 }  // namespace capstan

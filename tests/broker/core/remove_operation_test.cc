@@ -86,6 +86,16 @@ TEST(AgentRemove, TheFilesComeFirstThenTheRecordThenTheNoteGoesAndThenTheAnswer)
   EXPECT_TRUE(mail.world.audited("agent_removed"));
 }
 
+TEST(AgentRemove, WhatIsAcknowledgedIsNotCountedAsWaiting) {
+  RemovalWorld mail(3);
+  Peer& bob = mail.world.connect("bob");
+  mail.world.attach(bob, "bob", receiving());
+  mail.world.ack_up_to(bob, 2);
+  const Response removed = mail.remove();
+  EXPECT_EQ(decode_params(removed.result)->number("waiting"), 1U);
+  EXPECT_EQ(mail.letters().size(), 1U);
+}
+
 TEST(AgentRemove, ANoteThatStaysIsTold) {
   RemovalWorld mail(0);
   mail.ask_removal();
