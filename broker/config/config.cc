@@ -248,6 +248,10 @@ class Reader {
       tell(entry.key_place, in_quotes(entry.key) + " belongs under [" + std::string(section) + "]");
       return;
     }
+    if (!option_names(entry.key).empty()) {
+      tell(entry.key_place, in_quotes(entry.key) + " is a section: write [" + entry.key + "]");
+      return;
+    }
     tell(entry.key_place,
          "unknown key " + in_quotes(entry.key) + suggestion(entry.key, section_names()));
   }
@@ -260,7 +264,11 @@ class Reader {
       return;
     }
     if (set_value(config_, *option, entry.value)) return;
-    tell(entry.value_place, in_quotes(entry.key) + " must be " + range_text(*option));
+    const auto* const text = std::get_if<std::string>(&entry.value);
+    const bool empty = text != nullptr && text->empty();
+    tell(entry.value_place, in_quotes(entry.key) +
+                                (empty ? " must not be empty: it is " : " must be ") +
+                                range_text(*option));
   }
 
   /// Where the option is written; where it is not, the beginning of the file.

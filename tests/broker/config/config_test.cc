@@ -61,6 +61,12 @@ TEST(Config, AnUnknownKeyIsRefusedWithItsPlaceAndASuggestion) {
   EXPECT_EQ(problems_of("curve = true\n"), "capstan.toml:1:1: 'curve' belongs under [security]");
   EXPECT_EQ(problems_of("joural = 1\n"),
             "capstan.toml:1:1: unknown key 'joural'; did you mean 'journal'?");
+  EXPECT_EQ(problems_of("listen = 3\n"), "capstan.toml:1:1: 'listen' is a section: write [listen]");
+}
+
+TEST(Config, AnEmptyTextIsToldAsSuch) {
+  EXPECT_EQ(problems_of("[journal]\ndirectory = ''\n"),
+            "capstan.toml:2:13: 'directory' must not be empty: it is text between quotes");
 }
 
 TEST(Config, AllProblemsAreToldAtOnceInTheOrderOfTheFile) {
