@@ -66,6 +66,12 @@ int report_untold(const Layout& layout, const AddedAgent& added, AdmissionFile f
   return report(error);
 }
 
+/// What the hub tells operators alone, others read as "-".
+std::string number_cell(const ParamMap& agent, const char* field) {
+  const auto number = agent.number(field);
+  return number ? std::to_string(*number) : "-";
+}
+
 void print_agents(const CommonOptions& common, const std::vector<ParamMap>& agents) {
   if (common.json) {
     auto rows = nlohmann::json::array();
@@ -77,9 +83,8 @@ void print_agents(const CommonOptions& common, const std::vector<ParamMap>& agen
   for (const ParamMap& agent : agents) {
     table.add({agent.text("name").value_or(""), agent.text("presence").value_or(""),
                agent.flag("registered").value_or(false) ? "yes" : "no",
-               agent.text("durability").value_or(""),
-               std::to_string(agent.number("pending").value_or(0)),
-               std::to_string(agent.number("pending_bytes").value_or(0))});
+               agent.text("durability").value_or(""), number_cell(agent, "pending"),
+               number_cell(agent, "pending_bytes")});
   }
   table.print(std::cout);
 }

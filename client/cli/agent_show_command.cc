@@ -1,4 +1,5 @@
 #include <iostream>
+#include <sstream>
 
 #include "commands.h"
 #include "connect.h"
@@ -32,7 +33,10 @@ void print_agent(const ParamMap& agent) {
   const nlohmann::json json = agent_json(agent);
   for (const char* part : {"passport", "resume", "rule"}) print_document(json, part);
   const std::string skill = agent.text("skill_md").value_or("");
-  if (!skill.empty()) std::cout << "\nskill_md\n" << printable(skill) << '\n';
+  if (skill.empty()) return;
+  std::cout << "\nskill_md\n";
+  std::istringstream lines(skill);
+  for (std::string line; std::getline(lines, line);) std::cout << printable(line) << '\n';
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <map>
 
 #include "commands.h"
 #include "connect.h"
@@ -13,26 +14,63 @@ namespace {
 
 constexpr std::size_t kBatchMax = 1024;
 
-/// One line: line breaks become the two characters that C writes for them.
+// Long enough for a hub that is there; without an answer a line only lacks the name.
+constexpr int kNameAnswerMs = 2000;
+
+/// One line in the notation of C, so that no text can look like another one or command a terminal.
 void append_escaped(std::string& out, const std::string& text) {
   for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
     if (c == '\n') {
       out += "\\n";
     } else if (c == '\r') {
       out += "\\r";
+    } else if (c == '\\') {
+      out += "\\\\";
+    } else if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
+      out += "\\x" + to_hex(Bytes(&byte, 1));
     } else {
       out += c;
     }
   }
 }
 
+/// Who has an id, so that a reader of the lines knows whom to answer.
+class SenderNames {
+ public:
+  explicit SenderNames(HubClient& client) : client_(client) {}
+
+  /// Before each batch: a hub that did not answer may do so by now.
+  void ask_again() { silent_ = false; }
+
+  /// Empty: nobody any more, the hub itself, or the hub does not answer.
+  std::string name_of(const AgentId& agent) {
+    if (agent.is_zero()) return {};
+    const auto known = names_.find(agent);
+    if (known != names_.end()) return known->second;
+    if (silent_) return {};
+    const ByteBuffer id(agent.bytes.begin(), agent.bytes.end());
+    const auto answer =
+        client_.request("get_agent", ParamMap().set("agent_id", id), kNameAnswerMs, Repeat::kYes);
+    silent_ = !answer && answer.error().code != ErrorCode::kNotFound;
+    if (silent_) return {};
+    return names_[agent] = answer ? answer->text("name").value_or("") : std::string();
+  }
+
+ private:
+  HubClient& client_;
+  std::map<AgentId, std::string> names_;
+  bool silent_ = false;
+};
+
 nlohmann::json to_json(const Delivery& delivery, const Envelope& envelope,
-                       const Result<std::string>& text) {
+                       const Result<std::string>& text, const std::string& sender) {
   nlohmann::json row{
       {"envelope_id", envelope.envelope_id.hex()}, {"channel_id", envelope.channel_id.hex()},
       {"sender_id", envelope.sender_id.hex()},     {"event_type", envelope.event_type},
       {"created_at_ns", envelope.created_at_ns},   {"position", delivery.position.value},
       {"redelivered", delivery.attempt > 1}};
+  if (!sender.empty()) row["sender"] = sender;
   if (text) row["text"] = *text;
   // A notice of the hub says more than its text.
   if (!text || envelope.sender_id.is_zero()) {
@@ -41,7 +79,7 @@ nlohmann::json to_json(const Delivery& delivery, const Envelope& envelope,
   return row;
 }
 
-void append_line(std::string& out, const Delivery& delivery, bool json) {
+void append_line(std::string& out, const Delivery& delivery, bool json, SenderNames& names) {
   const auto text = delivery.text();
   const bool from_hub = stamped_sender(delivery.bytes).is_zero();
   if (!json && text && !from_hub) {
@@ -52,7 +90,7 @@ void append_line(std::string& out, const Delivery& delivery, bool json) {
   const auto envelope = delivery.envelope();
   if (!envelope) return;  // The hub checked it; it would be a newer form.
   if (json) {
-    out += json_line(to_json(delivery, *envelope, text));
+    out += json_line(to_json(delivery, *envelope, text, names.name_of(envelope->sender_id)));
     return;
   }
   if (text) {
@@ -67,9 +105,11 @@ void append_line(std::string& out, const Delivery& delivery, bool json) {
 }
 
 /// Prints, flushes, then acknowledges: what nobody has seen comes again.
-Status print_batch(AgentClient& agent, const std::vector<Delivery>& batch, bool json) {
+Status print_batch(AgentClient& agent, const std::vector<Delivery>& batch, bool json,
+                   SenderNames& names) {
   std::string out;
-  for (const Delivery& delivery : batch) append_line(out, delivery, json);
+  names.ask_again();
+  for (const Delivery& delivery : batch) append_line(out, delivery, json, names);
   if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size() || std::fflush(stdout) != 0) {
     return {ErrorCode::kIo, "cannot write to stdout; nothing of this batch was acknowledged"};
   }
@@ -89,6 +129,7 @@ int run_listen(const CommonOptions& common, const ListenOptions& options) {
   auto agent = (*client)->attach(std::move(agent_options));
   if (!agent) return report(agent.error());
   const int timeout_ms = options.timeout_ms.value_or(-1);
+  SenderNames names(**client);
   std::uint64_t printed = 0;
   int exit = kExitDone;
   while (!options.count || printed < *options.count) {
@@ -98,7 +139,8 @@ int run_listen(const CommonOptions& common, const ListenOptions& options) {
       exit = kExitListenTimeout;
       break;
     }
-    if (Status done = print_batch(**agent, *batch, common.json); !done) return report(done.error());
+    if (Status done = print_batch(**agent, *batch, common.json, names); !done)
+      return report(done.error());
     printed += batch->size();
   }
   // The last acknowledgements are on their way before the process ends: they, too, wait for a hub

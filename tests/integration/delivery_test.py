@@ -99,6 +99,20 @@ class Delivery(hub_case.HubTest):
         row = json.loads(self.listen("bob", "--count", "1", "--json").stdout)
         self.assertEqual(row["text"], "two\nlines")
 
+    def test_no_text_can_look_like_another_one_or_command_a_terminal(self):
+        folder = self.started("alice", "bob")
+        folder.run("send", "bob", "--as", "alice", input="C:\\new\x1b[2J\ttab \u00e9")
+        self.assertEqual(self.listen("bob", "--count", "1").stdout,
+                         "C:\\\\new\\x1b[2J\ttab \u00e9\n")
+
+    def test_json_says_whom_to_answer(self):
+        folder = self.started("alice", "bob")
+        folder.run("send", "bob", "hello", "--as", "alice")
+        row = json.loads(self.listen("bob", "--count", "1", "--json").stdout)
+        self.assertEqual(row["sender"], "alice")
+        folder.run("send", row["sender"], "hello yourself", "--as", "bob")
+        self.assertEqual(self.listen("alice", "--count", "1").stdout, "hello yourself\n")
+
     def test_urgent_mail_is_delivered_first(self):
         folder = self.started("alice", "bob")
         for priority in ("background", "normal", "urgent"):

@@ -157,6 +157,15 @@ class Operator(hub_case.HubTest):
             self.assertIn("not_found", done.stderr)
             self.assertEqual(done.stdout, "")
 
+    def test_what_is_for_operators_is_not_told_as_nothing(self):
+        folder = self.started("alice", "bob")
+        folder.run("send", "bob", "hello", "--as", "alice")
+        for key, pending in (("operator", "1"), ("alice", "-")):
+            rows = folder.run("agent", "list", "--key",
+                              str(folder.path / "keys" / f"{key}.key")).stdout.splitlines()
+            bob = next(row.split() for row in rows if row.startswith("bob "))
+            self.assertEqual(bob[4], pending, key)
+
     def test_usage_errors_end_with_2_and_refusals_with_77(self):
         folder = self.started("alice", "bob")
         for arguments in (("trace", "xyz"), ("inbox",), ("dead", "drop", "bob"),
