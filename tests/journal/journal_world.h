@@ -173,4 +173,22 @@ inline std::vector<Sequence> sequences(std::initializer_list<std::uint64_t> valu
   return list;
 }
 
+/// Flips a bit in every file of a directory.
+inline void ruin(World& world, const std::string& below) {
+  for (const std::string& path : world.disk.files()) {
+    if (path.rfind(below, 0) != 0) continue;
+    const std::uint64_t bytes = world.disk.content(path).size();
+    for (std::uint64_t at = 0; at < bytes; at += 7) world.disk.flip_bit(path, at, 3);
+  }
+}
+
+inline void remove_segment(World& world, const std::string& name) {
+  const std::string folder = "/data/journal/" + name;
+  for (const std::string& path : world.disk.files()) {
+    if (path.rfind(folder + "/", 0) != 0) continue;
+    ASSERT_TRUE(world.disk.RemoveFile(path).ok());
+  }
+  ASSERT_TRUE(world.disk.RemoveDir(folder).ok());
+}
+
 }  // namespace capstan::journal_test

@@ -1,12 +1,13 @@
 #include "recovery.h"
 
-#include "faulty_env.h"
 #include "journal_world.h"
 
 namespace capstan {
 namespace {
 
 using journal_test::gap;
+using journal_test::remove_segment;
+using journal_test::ruin;
 using journal_test::sequences;
 using journal_test::World;
 
@@ -18,15 +19,6 @@ bool has_file_like(const World& world, const std::string& text) {
     if (path.find(text) != std::string::npos) return true;
   }
   return false;
-}
-
-// Flips a bit in every file of a directory.
-void ruin(World& world, const std::string& below) {
-  for (const std::string& path : world.disk.files()) {
-    if (path.rfind(below, 0) != 0) continue;
-    const std::uint64_t bytes = world.disk.content(path).size();
-    for (std::uint64_t at = 0; at < bytes; at += 7) world.disk.flip_bit(path, at, 3);
-  }
 }
 
 TEST(RecoveryDamage, AFlippedBitInTheLogCostsItsBlockAlone) {
@@ -197,15 +189,6 @@ TEST(RecoveryDamage, ASegmentThatIsMissingWithAllItsBlocksIsAGap) {
   world.start();
   EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 41, 51}));
   EXPECT_EQ(world.summary.gaps, (Gaps{gap(21, 40)}));
-}
-
-void remove_segment(World& world, const std::string& name) {
-  const std::string folder = "/data/journal/" + name;
-  for (const std::string& path : world.disk.files()) {
-    if (path.rfind(folder + "/", 0) != 0) continue;
-    ASSERT_TRUE(world.disk.RemoveFile(path).ok());
-  }
-  ASSERT_TRUE(world.disk.RemoveDir(folder).ok());
 }
 
 // Goal: a failed mount or half a restore must not declare everything lost, nor end in an assertion.
@@ -391,122 +374,6 @@ TEST(RecoveryEverything, ADamagedStateWithoutSnapshotRefusesAStartButNoCheck) {
   ASSERT_TRUE(summary.ok()) << summary.error().text();
   EXPECT_EQ(sink.bases(), (Bases{21, 31}));
   EXPECT_EQ(summary->quarantined.size(), 1U);
-}
-
-TEST(RecoveryState, ADamagedStateStartsFromTheNewestSnapshot) {
-  World world;
-  world.start();
-  world.write(2);
-  world.write(2, true, true);
-  world.write(2, true, true);
-  world.write(1);
-  world.checkpoint(60, {{"a", std::string(300, 'x')}});
-  world.stop();
-  ruin(world, "/data/state/");
-  world.start();
-  EXPECT_TRUE(world.summary.state_from_snapshot);
-  EXPECT_TRUE(world.sink.rows.empty());
-  EXPECT_EQ(world.summary.applied, Sequence{40});
-  EXPECT_EQ(world.sink.bases(), (Bases{41, 51, 61}));
-  ASSERT_EQ(world.summary.quarantined, (std::vector<std::string>{"/data/state.quarantined-1"}));
-  world.checkpoint(70, {{"b", "2"}});
-  world.start();
-  EXPECT_FALSE(world.summary.state_from_snapshot);
-  EXPECT_EQ(world.sink.rows, (std::map<std::string, std::string>{{"b", "2"}}));
-}
-
-TEST(RecoveryState, ADamagedSnapshotGivesWayToTheOneBefore) {
-  World world;
-  world.start();
-  world.write(2, true, true);
-  world.write(2, true, true);
-  world.checkpoint(40, {{"a", "1"}});
-  world.stop();
-  ruin(world, "/data/state/");
-  const auto spot = world.find_on_disk(31);
-  world.disk.flip_bit(spot.path, spot.offset, 0);
-  world.start();
-  EXPECT_TRUE(world.summary.state_from_snapshot);
-  EXPECT_EQ(world.summary.applied, Sequence{0});
-  EXPECT_EQ(world.sink.bases(), (Bases{1, 11, 21}));
-  EXPECT_EQ(world.summary.gaps, (Gaps{gap(31, 40)}));
-}
-
-// Goal: for a snapshot that the disk cannot read now, nobody has to restore a backup.
-TEST(RecoveryState, ASnapshotThatTheDiskCannotReadEndsTheStartAndCostsNothing) {
-  World world;
-  journal_test::FaultyEnv faulty(world.disk);
-  world.options.env = &faulty;
-  world.start();
-  world.write(2);
-  world.write(2, true, true);
-  world.checkpoint(40, {{"a", "1"}});
-  ASSERT_TRUE(world.store->drop_segment(Sequence{1}).ok());
-  world.start();
-  world.stop();
-  ruin(world, "/data/state");
-  for (const char* const unreadable : {"/journal/", ".ldb"}) {
-    faulty.reads = unreadable;
-    EXPECT_EQ(world.try_start().error().code, ErrorCode::kIo) << unreadable;
-  }
-  faulty.reads.clear();
-  world.start();
-  EXPECT_TRUE(world.summary.state_from_snapshot);
-  EXPECT_EQ(world.sink.bases(), (Bases{21, 31}));
-  EXPECT_TRUE(world.summary.gaps.empty());
-}
-
-// Goal: a folder that cannot be made is no damage to what ought to stand in it.
-TEST(RecoveryState, AStateForWhichThereIsNoFolderEndsTheStart) {
-  World world;
-  journal_test::FaultyEnv faulty(world.disk);
-  world.options.env = &faulty;
-  faulty.directories = "/state";
-  EXPECT_EQ(world.try_start().error().code, ErrorCode::kIo);
-  faulty.directories.clear();
-  world.start();
-  EXPECT_TRUE(world.summary.quarantined.empty());
-}
-
-TEST(RecoveryState, WithoutSnapshotTheWholeWalIsReplayedWhenItIsAllThere) {
-  World world;
-  world.start();
-  world.write(2);
-  world.checkpoint(20, {{"a", "1"}});
-  world.stop();
-  ruin(world, "/data/state/");
-  world.start();
-  EXPECT_FALSE(world.summary.state_from_snapshot);
-  EXPECT_EQ(world.sink.bases(), (Bases{1, 11}));
-}
-
-TEST(RecoveryState, WithNeitherStateNorSegmentsAWitnessOfCommitsRefusesTheStart) {
-  World world;
-  world.start();
-  world.write(2);
-  world.checkpoint(20, {{"a", "1"}});
-  world.stop();
-  ruin(world, "/data/state/");
-  remove_segment(world, "00000000000000000001");
-  for (int start = 0; start < 2; ++start) {
-    const Status started = world.try_start();
-    ASSERT_FALSE(started.ok());
-    EXPECT_EQ(started.error().code, ErrorCode::kDamaged);
-  }
-}
-
-TEST(RecoveryState, WithNeitherCheckpointNorSnapshotTheStartIsRefused) {
-  World world;
-  world.start();
-  world.write(2);
-  world.write(2, true);
-  world.checkpoint(40, {{"a", "1"}});
-  ASSERT_TRUE(world.store->drop_segment(Sequence{1}).ok());
-  world.stop();
-  ruin(world, "/data/state/");
-  const Status started = world.try_start();
-  ASSERT_FALSE(started.ok());
-  EXPECT_EQ(started.error().code, ErrorCode::kDamaged);
 }
 
 }  // namespace

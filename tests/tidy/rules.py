@@ -22,10 +22,13 @@ TESTS_OF_THE_WHOLE = {"support", "sim", "integration", "vectors", "tidy", "fresh
 
 # Tests that have no source file of their own name, and why.
 TESTS_WITHOUT_SOURCE = {
+    "tests/broker/core/admit_repetition_test.cc": "the part of admit_test.cc about repetitions",
     "tests/broker/core/allocations_test.cc": "all stages together, in a program of its own",
+    "tests/broker/core/deliver_from_disk_test.cc": "the part of deliver_test.cc about reads",
     "tests/broker/damage_test.cc": "journal, recovery and core together",
     "tests/client/posting_window_test.cc": "the part of posting_test.cc about the send window",
-    "tests/journal/recovery_crash_test.cc": "the half of recovery_test.cc in which the power goes",
+    "tests/journal/recovery_crash_test.cc": "the part of recovery_test.cc in which the power goes",
+    "tests/journal/recovery_state_test.cc": "the part of recovery_test.cc about the state",
     "tests/journal/version_test.cc": "block, state and recovery together",
 }
 
