@@ -30,18 +30,19 @@ class Receiver:
         self.folder = folder
         self.work = folder.path.parent
         self.file = self.work / f"{name}.effects"
+        self.endpoint = None  # A hub that was killed right at its start has left none in its folder.
         self.process = None
         self.kills = 0
         self.posted_bytes = 0  # What its file will hold in the end.
 
     def start(self):
         keys = self.folder.path / "keys"
-        endpoint = self.folder.endpoint()
+        self.endpoint = self.endpoint or self.folder.endpoint()
         with open(self.work / f"{self.name}.out", "ab") as out, \
                 open(self.work / f"{self.name}.err", "ab") as err:
             self.process = subprocess.Popen(
                 [self.folder.bin / "example_exactly_once", keys / "hub.pub",
-                 keys / f"{self.name}.key", endpoint, self.file], stdout=out, stderr=err)
+                 keys / f"{self.name}.key", self.endpoint, self.file], stdout=out, stderr=err)
 
     def kill(self):
         self.process.kill()
