@@ -213,7 +213,7 @@ void AgentState::announce(Lock& lock) {
 void AgentState::bound(SessionId session) {
   Lock lock(mutex_);
   session_ = session;
-  if (outbox_.has_staged()) announce(lock);  // nothing has been delivered yet
+  if (outbox_.has_staged() || inbox_.owes_receipts()) announce(lock);
 }
 
 SessionId AgentState::session() const {

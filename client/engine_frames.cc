@@ -128,6 +128,10 @@ void ClientEngine::on(Time now, const Response& response) {
   }
   const auto found = requests_.find(response.request_id);
   if (found == requests_.end()) return;
+  // Nothing was done: it is asked again of the hub that comes after this one.
+  if (response.code == ErrorCode::kHubStopping && found->second.repeat == Repeat::kYes) {
+    return drop({response.code, response.message});
+  }
   const std::string name = std::move(found->second.resolves);
   requests_.erase(found);
   if (!name.empty()) return name_answered(now, name, response);

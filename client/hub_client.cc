@@ -293,6 +293,7 @@ class IoLoop final : public HubClient {
   }
 
   void on(const Ready&) {
+    if (!connected_) return;  // It was lost in the same turn.
     ready_since_ns_ = clock_.now().monotonic_ns;
     set_ready(true, {});
     lifecycle(Lifecycle::kReady, {});

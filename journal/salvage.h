@@ -44,8 +44,8 @@ using Refill = std::function<Status(const std::string& copy, Segment& target)>;
 [[nodiscard]] Status take_sound_entries(const DatabaseContext& context, const std::string& copy,
                                         Segment& target, const KeyOf& key_of);
 
-/// Finishes or undoes what a crash or an error interrupted directly below `directory`: replacements,
-/// working copies, destructions.
+/// Finishes or undoes what a crash or an error interrupted directly below `directory`:
+/// replacements, working copies, destructions.
 [[nodiscard]] Status finish_interrupted(JournalEnv& env, const std::string& directory);
 
 }  // namespace capstan

@@ -101,14 +101,12 @@ Status write_endpoint(const Layout& layout, const std::string& endpoint) {
 
 Result<std::string> read_endpoint(const Layout& layout) {
   std::ifstream file(layout.endpoint());
+  if (!file && errno != ENOENT && errno != ENOTDIR) {
+    return io_error(layout.endpoint(), "cannot read");
+  }
   std::string endpoint;
   if (!std::getline(file, endpoint) || endpoint.empty()) {
     const std::string folder = layout.directory.string();
-    std::error_code failure;
-    if (!std::filesystem::exists(layout.endpoint(), failure) && failure) {
-      return {ErrorCode::kIo,
-              "cannot look at " + layout.endpoint().string() + ": " + failure.message()};
-    }
     return {ErrorCode::kUnavailable,
             hub_is_running(layout)
                 ? "the hub of the folder " + folder + " is starting and does not listen yet"

@@ -30,7 +30,7 @@ class RunLock {
 /// One line, replaced whole.
 [[nodiscard]] Status write_endpoint(const Layout& layout, const std::string& endpoint);
 
-/// Errors: kUnavailable: no hub listens here yet; kIo: the folder cannot be looked at.
+/// Errors: kUnavailable: no hub listens here yet; kIo: the folder cannot be read.
 [[nodiscard]] Result<std::string> read_endpoint(const Layout& layout);
 
 }  // namespace capstan

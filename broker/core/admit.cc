@@ -127,6 +127,7 @@ void refuse(Core& core, Connection& connection, BatchItem& item, ErrorCode code,
   item.error = code;
   ++core.counters.refused_sends;
   if (item.session != nullptr) keep_open(core, item);
+  if (connection.waiting_answers_bytes > kWaitingTextsBytesMax) message.clear();
   core.reply(connection, ErrorFrame{item.send.session, FrameType::kSend, item.send.number, code,
                                     std::move(message)});
 }

@@ -32,9 +32,9 @@ inline constexpr std::uint64_t kSettleDelayNs = 50 * kNsPerMs;
 /// asked beyond it is `unavailable`. PROTOCOL.md §6.19.
 inline constexpr std::uint64_t kTurnShareBytes = std::uint64_t{8} << 20;
 
-/// Answers to one connection that wait for commits. While the disk stands still each turn adds its
-/// share; beyond this the connection is dropped, as by the router when so much waits for its reader.
-inline constexpr std::uint64_t kWaitingAnswersBytesMax = std::uint64_t{32} << 20;
+/// While more than so many octets of answers to one connection wait for commits, refusals have no
+/// text: the windows of very many sessions may be refused whole.
+inline constexpr std::uint64_t kWaitingTextsBytesMax = std::uint64_t{1} << 20;
 
 /// Of what somebody has sent, so much is repeated to people at most.
 inline constexpr std::size_t kPrintableBytesMax = 256;
@@ -335,7 +335,8 @@ struct Core {
   std::unordered_map<AgentId, std::unique_ptr<Inbox>> inboxes;
   std::map<ProducerId, Session*> posters;
   std::vector<Connection*> with_output;
-  SendWindow window;  ///< Granted to every session now.
+  SendWindow window;                        ///< Granted to every session now.
+  std::uint64_t unheard_answers_bytes = 0;  ///< Of connections that are gone; some may have left.
 
   // Commits.
   CommitBuilder builder;

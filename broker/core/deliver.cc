@@ -304,6 +304,10 @@ bool is_settled(const Inbox& inbox, Position position) {
 
 bool reads_are_full(const Core& core) { return core.reads.size() >= reads_max(core); }
 
+bool someone_may_read(const Core& core) {
+  return !core.waiting_for_read.empty() && !reads_are_full(core);
+}
+
 void request_blocks(Core& core, AgentId agent, ReadPurpose purpose, std::vector<Sequence> bases) {
   core.reads.emplace(core.next_read, PendingRead{agent, purpose, bases});
   core.effects->push_back(ReadBlocks{core.next_read, std::move(bases)});
@@ -332,8 +336,8 @@ bool deliver(Core& core) {
     admit_waiting_reads(core);
     deliver_ready(core, turn_bytes);
     // Not everybody who was admitted had to read: the next may.
-  } while (core.ready.empty() && !core.waiting_for_read.empty() && !reads_are_full(core));
-  return !core.ready.empty();
+  } while (turn_bytes < kTurnBytesMax && core.ready.empty() && someone_may_read(core));
+  return !core.ready.empty() || someone_may_read(core);
 }
 
 void take_read(Core& core, const ReadDone& done) {

@@ -10,7 +10,7 @@ namespace {
 /// What all agents of a hub may say about themselves: it is kept in memory.
 constexpr std::uint64_t kProfileBytesMax = std::uint64_t{256} << 20;
 
-/// What a search for the sessions of one agent, among all of the hub, takes of the share of the turn.
+/// What a search for one agent's sessions, among all of the hub, takes of the share of the turn.
 constexpr std::uint64_t kSessionsSearchCost = 16 * 1024;
 
 Error too_long(const std::string& what, std::size_t bytes_max) {

@@ -8,6 +8,14 @@ namespace capstan {
 
 namespace {
 
+/// Answers to one connection that wait for commits. While the disk stands still each turn adds its
+/// share; beyond this, or the commit budget, the connection is dropped, as by the router when as
+/// much waits for its reader.
+constexpr std::uint64_t kWaitingAnswersBytesMax = std::uint64_t{32} << 20;
+
+/// The same of connections that are gone, until all of them are looked for.
+constexpr std::uint64_t kUnheardAnswersBytesMax = std::uint64_t{32} << 20;
+
 void detach_receiver(Core& core, Session& session) {
   Inbox* inbox = session.inbox;
   if (inbox == nullptr || inbox->receiver != &session) return;
@@ -20,13 +28,17 @@ void forget_poster(Core& core, Session& session) {
   if (poster != core.posters.end() && poster->second == &session) core.posters.erase(poster);
 }
 
-/// What waits for commits is heard by nobody any more: whoever comes again and again leaves nothing
-/// behind.
-void forget_answers(Core& core, const Connection& connection) {
-  if (connection.waiting_answers_bytes == 0) return;
-  const auto is_for = [&](const auto& answer) { return answer.first == connection.id; };
-  std::erase_if(core.building.replies, is_for);
-  for (CommitConsequences& commit : core.in_flight) std::erase_if(commit.replies, is_for);
+/// What waits for commits is heard by nobody any more. It goes with them, or before: whoever comes
+/// again and again leaves little behind.
+void forget_answers(Core& core, const Connection& leaving) {
+  core.unheard_answers_bytes += leaving.waiting_answers_bytes;
+  if (core.unheard_answers_bytes <= kUnheardAnswersBytesMax) return;
+  core.unheard_answers_bytes = 0;
+  const auto is_unheard = [&](const auto& answer) {
+    return answer.first == leaving.id || core.find_connection(answer.first) == nullptr;
+  };
+  std::erase_if(core.building.replies, is_unheard);
+  for (CommitConsequences& commit : core.in_flight) std::erase_if(commit.replies, is_unheard);
 }
 
 /// The hub ends the connection, and says why.
@@ -99,10 +111,11 @@ void expire_leases(Core& core) {
 }
 
 bool drop_if_overfull(Core& core, const Connection& connection) {
-  if (connection.waiting_answers_bytes <= kWaitingAnswersBytesMax) return false;
+  const std::uint64_t most = std::max(kWaitingAnswersBytesMax, core.config.commit_budget_bytes);
+  if (connection.waiting_answers_bytes <= most) return false;
   drop_peer(core, connection.id,
             {ErrorCode::kSlowReader,
-             "more than " + std::to_string(kWaitingAnswersBytesMax >> 20) +
+             "more than " + std::to_string(most >> 20) +
                  " MiB of answers wait for the hub's disk; wait for some before asking for more"});
   return true;
 }

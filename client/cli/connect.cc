@@ -28,7 +28,7 @@ constexpr auto kLookInterval = std::chrono::milliseconds(10);
 
 /// Where the hub listens. A hub that starts says so after it has read its journal: that is waited
 /// for, until `until`.
-/// Errors: kUnavailable; kIo: the folder cannot be looked at.
+/// Errors: kUnavailable; kIo: the folder cannot be read.
 Result<std::string> find_endpoint(const CommonOptions& common, const Layout& layout,
                                   SteadyClock::time_point until) {
   if (!common.endpoint.empty()) return common.endpoint;
@@ -36,7 +36,7 @@ Result<std::string> find_endpoint(const CommonOptions& common, const Layout& lay
   while (true) {
     auto endpoint = read_endpoint(layout);
     // What `capstan init` has not made is no hub's folder, and nobody will listen there.
-    if (endpoint || SteadyClock::now() >= until ||
+    if (endpoint || endpoint.error().code == ErrorCode::kIo || SteadyClock::now() >= until ||
         !std::filesystem::exists(layout.run(), ignored)) {
       return endpoint;
     }

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <iostream>
 #include <map>
+#include <string_view>
 
 #include "commands.h"
 #include "connect.h"
@@ -17,22 +18,29 @@ constexpr std::size_t kBatchMax = 1024;
 // Long enough for a hub that is there; without an answer a line only lacks the name.
 constexpr int kNameAnswerMs = 2000;
 
+/// Bytes of the control character that `text` begins with: of ASCII, or from U+0080 to U+009F.
+std::size_t control_bytes(Bytes text) {
+  if (text[0] < 0x20) return text[0] == '\t' ? 0 : 1;
+  if (text[0] == 0x7f) return 1;
+  return text[0] == 0xc2 && text.size() > 1 && text[1] < 0xa0 ? 2 : 0;
+}
+
 /// One line in the notation of C, so that no text can look like another one or command a terminal.
-void append_escaped(std::string& out, const std::string& text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (c == '\\') {
-      out += "\\\\";
-    } else if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
-      out += "\\x" + to_hex(Bytes(&byte, 1));
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (Bytes rest = as_bytes(text); !rest.empty();) {
+    const std::size_t control = control_bytes(rest);
+    if (rest[0] == '\n' || rest[0] == '\r') {
+      out += rest[0] == '\n' ? "\\n" : "\\r";
+    } else if (control > 0) {
+      for (const std::uint8_t& byte : rest.first(control)) out += "\\x" + to_hex(Bytes(&byte, 1));
     } else {
-      out += c;
+      if (rest[0] == '\\') out += '\\';
+      out += static_cast<char>(rest[0]);
     }
+    rest = rest.subspan(std::max<std::size_t>(control, 1));
   }
+  return out;
 }
 
 /// Who has an id, so that a reader of the lines knows whom to answer.
@@ -79,12 +87,13 @@ nlohmann::json to_json(const Delivery& delivery, const Envelope& envelope,
   return row;
 }
 
+/// What is no text of an agent stands in parentheses; a text that would, behind a backslash.
 void append_line(std::string& out, const Delivery& delivery, bool json, SenderNames& names) {
   const auto text = delivery.text();
   const bool from_hub = stamped_sender(delivery.bytes).is_zero();
   if (!json && text && !from_hub) {
-    append_escaped(out, *text);
-    out += '\n';
+    if (text->starts_with('(')) out += '\\';
+    out += escaped(*text) + '\n';
     return;
   }
   const auto envelope = delivery.envelope();
@@ -93,15 +102,10 @@ void append_line(std::string& out, const Delivery& delivery, bool json, SenderNa
     out += json_line(to_json(delivery, *envelope, text, names.name_of(envelope->sender_id)));
     return;
   }
-  if (text) {
-    out += '(' + envelope->event_type + ": ";
-    append_escaped(out, *text);
-    out += ')';
-  } else {
-    out += '(' + envelope->event_type + ", " + std::to_string(envelope->event_data.size()) +
-           " bytes; --json shows them)";
-  }
-  out += '\n';
+  const std::string what =
+      text ? ": " + escaped(*text)
+           : ", " + std::to_string(envelope->event_data.size()) + " bytes; --json shows them";
+  out += '(' + escaped(envelope->event_type) + what + ")\n";
 }
 
 /// Prints, flushes, then acknowledges: what nobody has seen comes again.

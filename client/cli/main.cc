@@ -77,6 +77,13 @@ std::string why_no_idempotency_key(const std::string& text) {
   return fits ? "" : "a key has 1 to " + std::to_string(kIdempotencyKeyBytesMax) + " bytes";
 }
 
+/// Empty when line n's key, KEY:n, fits however many lines there are.
+std::string why_no_key_of_lines(const SendOptions& send) {
+  constexpr std::size_t kLongest = kIdempotencyKeyBytesMax - sizeof ":18446744073709551615" + 1;
+  if (!send.lines || send.idempotency_key.size() <= kLongest) return "";
+  return "--idempotency-key: with --lines a key has at most " + std::to_string(kLongest) + " bytes";
+}
+
 /// Empty when a hub may be told to listen there.
 std::string why_no_listen_endpoint(const std::string& text) {
   const Result<Endpoint> endpoint = parse_endpoint(text);
@@ -283,7 +290,7 @@ std::optional<int> run_mail_command(const MailCommands& commands, const Argument
   return std::nullopt;
 }
 
-/// Also of arguments that are wrong. What stands behind "--" is text.
+/// Of arguments that are wrong. What stands behind "--" is text.
 bool wants_json(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
@@ -347,7 +354,11 @@ int run_command(int argc, char** argv) {
     (void)report({ErrorCode::kInvalidArgument, error.what()});
     return kExitUsage;
   }
-  if (wants_json(argc, argv)) report_as_json();
+  if (arguments.common.json || arguments.init.json || arguments.journal.json) report_as_json();
+  if (const std::string why = why_no_key_of_lines(arguments.send); !why.empty()) {
+    (void)report({ErrorCode::kInvalidArgument, why});
+    return kExitUsage;
+  }
   arguments.common.connect_timeout_ms = to_milliseconds(
       arguments.connect_timeout_s.value_or(status->parsed() ? kStatusTimeoutS : kConnectTimeoutS));
   if (arguments.listen_timeout_s) {

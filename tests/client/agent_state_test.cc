@@ -113,6 +113,15 @@ TEST_F(AgentStateTest, ANackIsTakenBeforeTheAcknowledgementThatFollowsIt) {
   EXPECT_EQ(work.receipts.nacks[0].number, 2U);
 }
 
+// Nobody announces them later: the application has said all that it has to say.
+TEST_F(AgentStateTest, ReceiptsOfBeforeTheSessionWasBoundAreTaken) {
+  const auto agent = started({.name = "alice"});
+  agent->nack(2, 0, "not now");
+  EXPECT_TRUE(queue_->take().agents.empty());
+  agent->bound(1);
+  EXPECT_EQ(queue_->take().agents.size(), 1U);
+}
+
 TEST_F(AgentStateTest, ADrainWaitsForNacks) {
   const auto agent = started({.name = "alice"});
   agent->bound(1);

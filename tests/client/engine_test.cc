@@ -310,6 +310,22 @@ TEST(Requests, LostAnswersAreAskedForAgainOrUnknown) {
   EXPECT_EQ(c.take<Responded>().at(0).request_id, read);
 }
 
+// Goal: nothing was done, and the hub that comes after this one will do it.
+TEST(Requests, WhatAStoppingHubDoesNotDoIsAskedOfTheNextOne) {
+  Conversation c;
+  c.open();
+  const auto repeated = c.engine().request("register", {0x80}, Repeat::kYes);
+  const auto once = c.engine().request("dead_drop", {0x80}, Repeat::kNo);
+  c.turn();
+  c.say(Response{once, ErrorCode::kHubStopping, "the hub is stopping", {}});
+  EXPECT_EQ(c.take<Responded>().at(0).code, ErrorCode::kHubStopping);
+  c.say(Response{repeated, ErrorCode::kHubStopping, "the hub is stopping", {}});
+  EXPECT_EQ(c.take<MustReconnect>().at(0).error.code, ErrorCode::kHubStopping);
+  EXPECT_TRUE(c.take<Responded>().empty());
+  c.open();
+  EXPECT_EQ(c.heard.requests.back().request_id, repeated);
+}
+
 TEST(Requests, OneThatNoHubTakesIsAnsweredHere) {
   Conversation c;
   c.open();

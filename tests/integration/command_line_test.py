@@ -309,7 +309,9 @@ class CommandLine(hub_case.HubTest):
                           ("listen", "--as", "bob", "--count", "18446744073709551616"),
                           ("dead", "drop", "bob", "-1"),
                           (*send, "--idempotency-key", ""),
-                          (*send, "--idempotency-key", "k" * 257)):
+                          (*send, "--idempotency-key", "k" * 257),
+                          ("send", "bob", "--lines", "--as", "alice",
+                           "--idempotency-key", "k" * 236)):
             done = folder.run(*arguments, check=False, timeout=5, stdin=subprocess.DEVNULL)
             self.assertEqual((done.returncode, done.stdout), (2, ""), (arguments, done.stderr))
 
@@ -317,6 +319,8 @@ class CommandLine(hub_case.HubTest):
         folder = self.started("alice", "bob")
         for code, exit_code, *arguments in (
                 ("invalid_argument", 2, "send"),
+                ("invalid_argument", 2, "send", "bob", "--lines", "--as", "alice",
+                 "--idempotency-key", "k" * 236),
                 ("invalid_argument", 2, "trace", "nonsense"),
                 ("invalid_argument", 2, "dead", "drop", "bob"),
                 ("not_found", 1, "agent", "show", "nobody"),
@@ -375,6 +379,14 @@ class CommandLine(hub_case.HubTest):
             done = self.folder.run(*arguments, "--dir", str(loop), folder=False, check=False)
             self.assertEqual(done.returncode, code, done.stderr)
             self.assertIn(str(loop), done.stderr)
+
+    def test_an_endpoint_file_that_cannot_be_read_is_told_at_once(self):
+        endpoint = self.folder.path / "run" / "endpoint"
+        endpoint.symlink_to(endpoint)
+        self.folder.run("agent", "add", "alice")
+        done = self.folder.run("send", "bob", "hi", "--as", "alice", check=False, timeout=4)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(f"cannot read {endpoint}", done.stderr)
 
     def test_a_time_that_is_none_ends_with_2(self):
         for option in ("--timeout", "--connect-timeout"):

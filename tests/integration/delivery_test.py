@@ -101,9 +101,11 @@ class Delivery(hub_case.HubTest):
 
     def test_no_text_can_look_like_another_one_or_command_a_terminal(self):
         folder = self.started("alice", "bob")
-        folder.run("send", "bob", "--as", "alice", input="C:\\new\x1b[2J\ttab \u00e9")
-        self.assertEqual(self.listen("bob", "--count", "1").stdout,
-                         "C:\\\\new\\x1b[2J\ttab \u00e9\n")
+        folder.run("send", "bob", "--as", "alice", input="C:\\new\x1b[2J\ttab \u00e9\u009b2J")
+        folder.run("send", "bob", "(capstan.gap: your mail is lost)", "--as", "alice")
+        self.assertEqual(self.listen("bob", "--count", "2").stdout,
+                         "C:\\\\new\\x1b[2J\ttab \u00e9\\xc2\\x9b2J\n"
+                         "\\(capstan.gap: your mail is lost)\n")
 
     def test_json_says_whom_to_answer(self):
         folder = self.started("alice", "bob")

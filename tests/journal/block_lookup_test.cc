@@ -228,8 +228,7 @@ TEST(BlockLookup, AReplacementThatTheDiskDoesNotAllowIsNoLoss) {
         Fault{&FaultyEnv::reads, ".salvage/000003.log"}}) {
     SCOPED_TRACE(fault.path);
     World world;
-    FaultyEnv faulty(world.disk);
-    world.options.env = &faulty;
+    FaultyEnv& faulty = world.with_faults();
     damage_behind_the_checkpoint(world);
     world.start();
     faulty.*fault.of = fault.path;
@@ -246,8 +245,7 @@ TEST(BlockLookup, AReplacementThatTheDiskDoesNotAllowIsNoLoss) {
 // not be read.
 TEST(BlockLookup, ASegmentWhoseFilesCannotBeCopiedIsNoLoss) {
   World world;
-  FaultyEnv faulty(world.disk);
-  world.options.env = &faulty;
+  FaultyEnv& faulty = world.with_faults();
   world.start();
   for (int segment = 0; segment < 2; ++segment) {
     ASSERT_TRUE(world.try_write(world.make(2, segment > 0, false, 1200)).ok());

@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "capstan/journal/store.h"
+#include "faulty_env.h"
 #include "memory_env.h"
 
 namespace capstan::journal_test {
@@ -73,6 +75,12 @@ class World {
     options.directory = "/data";
     options.env = &disk;
     options.write_buffer_bytes = write_buffer_bytes;
+  }
+
+  /// From now on the store's disk is one of which paths may fail.
+  FaultyEnv& with_faults() {
+    options.env = &faults.emplace(disk);
+    return *faults;
   }
 
   /// Opens and recovers; what came is in `sink` and `summary`.
@@ -155,6 +163,7 @@ class World {
   }
 
   MemoryEnv disk;
+  std::optional<FaultyEnv> faults;  // outlives the store
   JournalOptions options;
   std::unique_ptr<JournalStore> store;
   CollectingSink sink;

@@ -56,8 +56,7 @@ TEST(RecoveryState, ADamagedSnapshotGivesWayToTheOneBefore) {
 // Goal: for a snapshot that the disk cannot read now, nobody has to restore a backup.
 TEST(RecoveryState, ASnapshotThatTheDiskCannotReadEndsTheStartAndCostsNothing) {
   World world;
-  journal_test::FaultyEnv faulty(world.disk);
-  world.options.env = &faulty;
+  journal_test::FaultyEnv& faulty = world.with_faults();
   world.start();
   world.write(2);
   world.write(2, true, true);
@@ -80,8 +79,7 @@ TEST(RecoveryState, ASnapshotThatTheDiskCannotReadEndsTheStartAndCostsNothing) {
 // Goal: a folder that cannot be made is no damage to what ought to stand in it.
 TEST(RecoveryState, AStateForWhichThereIsNoFolderEndsTheStart) {
   World world;
-  journal_test::FaultyEnv faulty(world.disk);
-  world.options.env = &faulty;
+  journal_test::FaultyEnv& faulty = world.with_faults();
   faulty.directories = "/state";
   EXPECT_EQ(world.try_start().error().code, ErrorCode::kIo);
   faulty.directories.clear();

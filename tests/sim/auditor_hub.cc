@@ -395,7 +395,11 @@ void Auditor::check_presence(PeerView& peer, const Presence& presence) {
 }
 
 void Auditor::registered(std::size_t agent, const Responded& answer) {
-  if (answer.code == ErrorCode::kDiskFull || answer.code == ErrorCode::kHubStopping) return;
+  // Nothing was done, and it may be asked again: the disk is full or behind, or the hub stops.
+  if (answer.code == ErrorCode::kDiskFull || answer.code == ErrorCode::kUnavailable ||
+      answer.code == ErrorCode::kHubStopping) {
+    return;
+  }
   if (answer.code != ErrorCode::kOk) {
     return violated("a registration is refused: " + answer.message);
   }

@@ -409,25 +409,52 @@ TEST(Control, PingsOfManySessionsTakeOfTheShareOfATurn) {
 
 // Goal: answers that wait for a disk that stands still are bounded like those that wait for a slow
 // reader.
+ByteBuffer refused_row(const auto& frame_of) {
+  BodyWriter body;
+  for (std::uint64_t i = 0; i < 100'000; ++i) body.write(frame_of(i));
+  return body.take();
+}
+
 TEST(Control, WhoIsAnsweredWithoutEndWhileTheDiskStandsStillIsDropped) {
-  World world;
+  HubConfig config = core_test::quiet_config();
+  config.commit_budget_bytes = 1 << 20;
+  World world(config);
   Peer& alice = world.connect("alice");
   world.attach(alice, "alice", posting());
   Peer& mallory = world.connect("carol");
   world.send(alice, 1, "bob", "one");
-  BodyWriter body;
-  for (std::uint64_t i = 0; i < 100'000; ++i) body.write(SendView{9, i, {}});
-  const ByteBuffer refused = body.take();
+  const ByteBuffer refused = refused_row(
+      [](std::uint64_t i) { return Receipt{9, ReceiptKind::kAckUpTo, i, {}, 0, 0, {}}; });
   for (int turn = 0; turn < 3; ++turn) world.feed(mallory, refused);
   EXPECT_EQ(world.evicted.count(mallory.id()), 0U);
-  for (int turn = 0; turn < 5; ++turn) world.feed(mallory, refused);
+  for (int turn = 0; turn < 9; ++turn) world.feed(mallory, refused);
   EXPECT_EQ(world.evicted.count(mallory.id()), 1U);
   EXPECT_EQ(mallory.take_one<Bye>().code, ErrorCode::kSlowReader);
   world.commit();
   EXPECT_TRUE(mallory.silent());
   EXPECT_EQ(alice.take<Accept>().size(), 1U);
-  for (int turn = 0; turn < 5; ++turn) world.feed(alice, refused);
+  for (int turn = 0; turn < 12; ++turn) world.feed(alice, refused);
   EXPECT_EQ(world.evicted.count(alice.id()), 0U) << "these wait for nothing";
+}
+
+// Goal: an honest client's windows, refused whole while the disk stands still, do not end it.
+TEST(Control, WhileManyAnswersWaitRefusedSendsLoseTheirText) {
+  World world;
+  Peer& alice = world.connect("alice");
+  world.attach(alice, "alice", posting());
+  world.send(alice, 1, "bob", "one");
+  world.feed(alice, refused_row([](std::uint64_t i) { return SendView{9, i, {}}; }));
+  world.commit();
+  const auto errors = alice.take<ErrorFrame>();
+  ASSERT_EQ(errors.size(), 100'000U);
+  EXPECT_NE(errors.front().message, "");
+  EXPECT_EQ(errors.back().message, "");
+  const auto octets = [&](std::size_t at) {
+    BodyWriter body;
+    body.write(errors[at]);
+    return body.size();
+  };
+  EXPECT_LT(octets(99'999) * 32'768 * 50, std::size_t{32} << 20) << "windows of fifty agents";
 }
 
 TEST(Control, AByeIsTakenBeforeHelloToo) {
