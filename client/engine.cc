@@ -41,6 +41,7 @@ void ClientEngine::body(Time now, Bytes body) {
     if (state_ != State::kGreeting && state_ != State::kOpen) return;
   }
   if (!row.well_formed()) drop({ErrorCode::kMalformedFrame, "the hub sent a broken body part"});
+  if (why_left_) drop(Error(*why_left_));
 }
 
 void ClientEngine::disconnected(Time, const Error& error) {
@@ -305,6 +306,7 @@ void ClientEngine::set_timer(Time now, Session& session) {
 void ClientEngine::lose(const Error& error) {
   state_ = State::kDown;
   ready_ = false;
+  why_left_.reset();
   row_.clear();
   attaches_.clear();
   timers_.clear();

@@ -128,9 +128,11 @@ void ClientEngine::on(Time now, const Response& response) {
   }
   const auto found = requests_.find(response.request_id);
   if (found == requests_.end()) return;
-  // Nothing was done: it is asked again of the hub that comes after this one.
+  // Nothing was done: it is asked again of the hub that comes after this one, once what came with
+  // this answer is read.
   if (response.code == ErrorCode::kHubStopping && found->second.repeat == Repeat::kYes) {
-    return drop({response.code, response.message});
+    why_left_ = Error{response.code, response.message};
+    return;
   }
   const std::string name = std::move(found->second.resolves);
   requests_.erase(found);

@@ -96,12 +96,13 @@ class IoLoop final : public HubClient {
     }
     if (!answer->response) {
       if (closed_) return {ErrorCode::kClosed, "the client was closed"};
+      const std::string why = ready_ || last_error_.empty() ? "" : ": " + last_error_;
       lock.unlock();
       queue_->post([this, answer](ClientEngine& engine) {
         engine.forget_request(answer->request_id);
         answers_.erase(answer->request_id);
       });
-      return {ErrorCode::kTimeout, "no answer to " + operation};
+      return {ErrorCode::kTimeout, "no answer to " + operation + why};
     }
     const Responded& response = *answer->response;
     if (response.code != ErrorCode::kOk) return {response.code, response.message};

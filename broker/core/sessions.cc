@@ -9,9 +9,8 @@ namespace capstan {
 namespace {
 
 /// Answers to one connection that wait for commits. While the disk stands still each turn adds its
-/// share; beyond this, or the commit budget, the connection is dropped, as by the router when as
-/// much waits for its reader.
-constexpr std::uint64_t kWaitingAnswersBytesMax = std::uint64_t{32} << 20;
+/// share; beyond this the connection is dropped, as by the router when so much waits for its reader.
+constexpr std::uint64_t kWaitingAnswersBytesMax = std::uint64_t{64} << 20;
 
 /// The same of connections that are gone, until all of them are looked for.
 constexpr std::uint64_t kUnheardAnswersBytesMax = std::uint64_t{32} << 20;
@@ -111,11 +110,10 @@ void expire_leases(Core& core) {
 }
 
 bool drop_if_overfull(Core& core, const Connection& connection) {
-  const std::uint64_t most = std::max(kWaitingAnswersBytesMax, core.config.commit_budget_bytes);
-  if (connection.waiting_answers_bytes <= most) return false;
+  if (connection.waiting_answers_bytes <= kWaitingAnswersBytesMax) return false;
   drop_peer(core, connection.id,
             {ErrorCode::kSlowReader,
-             "more than " + std::to_string(most >> 20) +
+             "more than " + std::to_string(kWaitingAnswersBytesMax >> 20) +
                  " MiB of answers wait for the hub's disk; wait for some before asking for more"});
   return true;
 }

@@ -1,5 +1,4 @@
 #include <iostream>
-#include <sstream>
 
 #include "commands.h"
 #include "connect.h"
@@ -15,7 +14,7 @@ namespace {
 void print_document(const nlohmann::json& agent, const char* part) {
   const auto document = agent.find(part);
   if (document == agent.end() || document->is_null()) return;
-  std::cout << '\n' << part << '\n' << json_text(*document);
+  std::cout << '\n' << part << '\n' << printable_lines(json_text(*document));
 }
 
 void print_agent(const ParamMap& agent) {
@@ -33,10 +32,7 @@ void print_agent(const ParamMap& agent) {
   const nlohmann::json json = agent_json(agent);
   for (const char* part : {"passport", "resume", "rule"}) print_document(json, part);
   const std::string skill = agent.text("skill_md").value_or("");
-  if (skill.empty()) return;
-  std::cout << "\nskill_md\n";
-  std::istringstream lines(skill);
-  for (std::string line; std::getline(lines, line);) std::cout << printable(line) << '\n';
+  if (!skill.empty()) std::cout << "\nskill_md\n" << printable_lines(skill);
 }
 
 }  // namespace

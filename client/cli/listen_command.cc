@@ -8,6 +8,7 @@
 #include "connect.h"
 #include "exit_code.h"
 #include "params_json.h"
+#include "table.h"
 
 namespace capstan::cli {
 
@@ -17,13 +18,6 @@ constexpr std::size_t kBatchMax = 1024;
 
 // Long enough for a hub that is there; without an answer a line only lacks the name.
 constexpr int kNameAnswerMs = 2000;
-
-/// Bytes of the control character that `text` begins with: of ASCII, or from U+0080 to U+009F.
-std::size_t control_bytes(Bytes text) {
-  if (text[0] < 0x20) return text[0] == '\t' ? 0 : 1;
-  if (text[0] == 0x7f) return 1;
-  return text[0] == 0xc2 && text.size() > 1 && text[1] < 0xa0 ? 2 : 0;
-}
 
 /// One line in the notation of C, so that no text can look like another one or command a terminal.
 std::string escaped(std::string_view text) {
@@ -87,7 +81,7 @@ nlohmann::json to_json(const Delivery& delivery, const Envelope& envelope,
   return row;
 }
 
-/// What is no text of an agent stands in parentheses; a text that would, behind a backslash.
+/// What the hub says stands in parentheses. What an agent sends and would, behind a backslash.
 void append_line(std::string& out, const Delivery& delivery, bool json, SenderNames& names) {
   const auto text = delivery.text();
   const bool from_hub = stamped_sender(delivery.bytes).is_zero();
@@ -102,6 +96,7 @@ void append_line(std::string& out, const Delivery& delivery, bool json, SenderNa
     out += json_line(to_json(delivery, *envelope, text, names.name_of(envelope->sender_id)));
     return;
   }
+  if (!from_hub) out += '\\';
   const std::string what =
       text ? ": " + escaped(*text)
            : ", " + std::to_string(envelope->event_data.size()) + " bytes; --json shows them";

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 #include <iomanip>
+#include <sstream>
 
 namespace capstan::cli {
 
@@ -43,11 +44,26 @@ std::string utc_time(std::uint64_t ns) {
   return std::string(day.data()) + fraction.data() + " UTC";
 }
 
+std::size_t control_bytes(Bytes text) {
+  if (text[0] < 0x20) return text[0] == '\t' ? 0 : 1;
+  if (text[0] == 0x7f) return 1;
+  return text[0] == 0xc2 && text.size() > 1 && text[1] < 0xa0 ? 2 : 0;
+}
+
 std::string printable(std::string_view text) {
-  std::string out(text);
-  std::replace_if(
-      out.begin(), out.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  std::string out;
+  for (Bytes rest = as_bytes(text); !rest.empty();) {
+    const std::size_t control = control_bytes(rest);
+    out += control > 0 ? '?' : static_cast<char>(rest[0]);
+    rest = rest.subspan(std::max<std::size_t>(control, 1));
+  }
+  return out;
+}
+
+std::string printable_lines(const std::string& text) {
+  std::string out;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) out += printable(line) + '\n';
   return out;
 }
 

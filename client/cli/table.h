@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "capstan/base/bytes.h"
+
 namespace capstan::cli {
 
 /// Rows of text in columns that are as wide as their widest cell.
@@ -27,7 +29,13 @@ void print_field(std::ostream& to, std::string_view name, std::string_view value
 /// Wall clock, ns since 1970: "2026-01-31 12:34:56.789 UTC".
 [[nodiscard]] std::string utc_time(std::uint64_t ns);
 
+/// Bytes of the control character that `text` begins with: of ASCII but the tab, or from U+0080 to
+/// U+009F; 0: it begins with another one.
+[[nodiscard]] std::size_t control_bytes(Bytes text);
+
 /// What an agent has written, without what a terminal would obey.
 [[nodiscard]] std::string printable(std::string_view text);
+/// The same of several lines, each with its end.
+[[nodiscard]] std::string printable_lines(const std::string& text);
 
 }  // namespace capstan::cli

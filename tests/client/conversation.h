@@ -80,10 +80,10 @@ class Conversation {
     engine_.disconnected(now_, {ErrorCode::kUnavailable, "cut"});
     turn();
   }
-  template <typename Frame>
-  void say(const Frame& frame) {
+  template <typename... Frame>
+  void say(const Frame&... frames) {
     BodyWriter writer;
-    writer.write(frame);
+    (writer.write(frames), ...);
     const ByteBuffer body = writer.take();
     engine_.body(now_, body);
     turn();

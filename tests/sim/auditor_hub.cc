@@ -151,6 +151,13 @@ void Auditor::check_state(const State& state) {
       return violated("agent '" + name + "' is not what the WAL says");
     }
   }
+  std::uint64_t profile_bytes = 0;
+  for (const auto& [name, agent] : state.agents_by_name()) {
+    profile_bytes += state.find_agent(agent)->profile.bytes();
+  }
+  if (state.profile_bytes() != profile_bytes) {
+    violated("the hub does not know how much its agents say about themselves");
+  }
   for (const auto& [channel, box] : ledger_.boxes()) {
     const auto at = state.mailboxes().find(channel);
     if (box.gone) {
@@ -395,11 +402,8 @@ void Auditor::check_presence(PeerView& peer, const Presence& presence) {
 }
 
 void Auditor::registered(std::size_t agent, const Responded& answer) {
-  // Nothing was done, and it may be asked again: the disk is full or behind, or the hub stops.
-  if (answer.code == ErrorCode::kDiskFull || answer.code == ErrorCode::kUnavailable ||
-      answer.code == ErrorCode::kHubStopping) {
-    return;
-  }
+  // Nothing was done, and it may be asked again: the disk is full or behind.
+  if (answer.code == ErrorCode::kDiskFull || answer.code == ErrorCode::kUnavailable) return;
   if (answer.code != ErrorCode::kOk) {
     return violated("a registration is refused: " + answer.message);
   }

@@ -27,10 +27,10 @@ struct EngineOptions {
   std::uint32_t welcome_timeout_ms = 5'000;  ///< From link up to welcome.
 };
 
-/// May a request be repeated when its answer was lost with the connection?
+/// May a request be repeated when its answer was lost with the connection, or the hub was stopping?
 enum class Repeat : std::uint8_t {
   kNo,   ///< The caller is told kOutcomeUnknown.
-  kYes,  ///< Reads: sent again after the reconnect.
+  kYes,  ///< Sent again after the reconnect.
 };
 
 /// The client's half of the protocol: hello, attach, posting with retries, receiving with
@@ -143,6 +143,7 @@ class ClientEngine {
   Random random_;
   State state_ = State::kDown;
   std::optional<Error> why_ended_;  // kEnded
+  std::optional<Error> why_left_;   // to drop the connection after this body part
   bool ready_ = false;
   Welcome welcome_;
   BodyRow row_;

@@ -61,7 +61,8 @@ class HubClient {
   ///         for an agent's; the connection's error when it has ended; kClosed.
   [[nodiscard]] virtual Result<std::shared_ptr<AgentClient>> attach(AgentOptions options) = 0;
 
-  /// Any operation by name. With Repeat::kYes a request whose answer was lost is sent again.
+  /// Any operation by name. With Repeat::kYes a request whose answer was lost, or that a stopping
+  /// hub has not done, is sent again, until `timeout_ms` is over (negative: for ever).
   /// Errors: the hub's refusal; kTimeout; kOutcomeUnknown: the connection was lost in between;
   ///         kTooLarge: above kControlFrameBytesMax, nothing was sent.
   [[nodiscard]] virtual Result<ParamMap> request(std::string operation, const ParamMap& params,
