@@ -1,8 +1,10 @@
 #include "capstan/codec/profile.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "buffer_packer.h"
+#include "capstan/base/check.h"
 #include "msgpack_parse.h"
 
 namespace capstan {
@@ -41,15 +43,46 @@ Result<msgpack::object_handle> parse_document(Bytes document) {
   return std::move(*handle);
 }
 
+/// A part of a map as it came: packed anew, 1.0 would become 1, and could be longer.
+struct Entry {
+  bool named = false;  ///< Its key is the one that was asked for.
+  Bytes key;
+  Bytes value;
+};
+
+bool is_map(Bytes value) {
+  return (value[0] & 0xf0) == 0x80 || value[0] == 0xde || value[0] == 0xdf;
+}
+
+/// Of a map that was parsed as a whole before.
+std::vector<Entry> entries_of(Bytes map, std::string_view asked) {
+  std::vector<Entry> entries;
+  std::size_t at = map[0] == 0xde ? 3 : map[0] == 0xdf ? 5 : 1;
+  while (at < map.size()) {
+    const std::size_t begin = at;
+    const auto key = parse_msgpack_at(map, at);
+    const std::size_t middle = at;
+    const auto value = parse_msgpack_at(map, at);
+    CAPSTAN_CHECK(key && value);
+    entries.push_back({is_text(key->get(), asked), map.subspan(begin, middle - begin),
+                       map.subspan(middle, at - middle)});
+  }
+  return entries;
+}
+
+void append_map_head(ByteBuffer& to, std::size_t entries) {
+  BufferStream stream(to);
+  Packer(stream).pack_map(static_cast<std::uint32_t>(entries));
+}
+
 /// The map with every entry but those under `key`.
-void pack_without(Packer& packer, const msgpack::object_map& map, std::string_view key) {
-  const auto named = [&](const msgpack::object_kv& entry) { return is_text(entry.key, key); };
-  const auto left_out = std::count_if(map.ptr, map.ptr + map.size, named);
-  packer.pack_map(map.size - static_cast<std::uint32_t>(left_out));
-  for (std::uint32_t i = 0; i < map.size; ++i) {
-    if (named(map.ptr[i])) continue;
-    packer.pack(map.ptr[i].key);
-    packer.pack(map.ptr[i].val);
+void append_without(ByteBuffer& to, Bytes map, std::string_view key) {
+  std::vector<Entry> entries = entries_of(map, key);
+  std::erase_if(entries, [](const Entry& entry) { return entry.named; });
+  append_map_head(to, entries.size());
+  for (const Entry& entry : entries) {
+    append(to, entry.key);
+    append(to, entry.value);
   }
 }
 
@@ -65,18 +98,15 @@ Result<ByteBuffer> without_claim(Bytes passport) {
   if (passport.empty()) return ByteBuffer();
   const auto parsed = parse_document(passport);
   if (!parsed) return parsed.error();
-  const msgpack::object_map& map = parsed->get().via.map;
+  const std::vector<Entry> entries = entries_of(passport, "auth");
   ByteBuffer kept;
-  BufferStream stream(kept);
-  Packer packer(stream);
-  packer.pack_map(map.size);
-  for (std::uint32_t i = 0; i < map.size; ++i) {
-    const auto& [key, value] = map.ptr[i];
-    packer.pack(key);
-    if (is_text(key, "auth") && value.type == msgpack::type::MAP) {
-      pack_without(packer, value.via.map, "claim");
+  append_map_head(kept, entries.size());
+  for (const Entry& entry : entries) {
+    append(kept, entry.key);
+    if (entry.named && is_map(entry.value)) {
+      append_without(kept, entry.value, "claim");
     } else {
-      packer.pack(value);
+      append(kept, entry.value);
     }
   }
   return kept;

@@ -9,7 +9,8 @@ namespace capstan {
 namespace {
 
 /// Answers to one connection that wait for commits. While the disk stands still each turn adds its
-/// share; beyond this the connection is dropped, as by the router when so much waits for its reader.
+/// share; beyond this the connection is dropped, as by the router when so much waits for its
+/// reader.
 constexpr std::uint64_t kWaitingAnswersBytesMax = std::uint64_t{64} << 20;
 
 /// The same of connections that are gone, until all of them are looked for.

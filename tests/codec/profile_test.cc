@@ -10,6 +10,8 @@
 namespace capstan {
 namespace {
 
+using namespace std::string_view_literals;
+
 ByteBuffer octets(std::string_view text) { return {text.begin(), text.end()}; }
 
 /// Packed by msgpack-c's own hand: {"kind": "agent", "auth": {"scheme": …, "claim": {"key": …}}}.
@@ -66,6 +68,23 @@ TEST(Profile, APassportLosesItsClaimAndNothingElse) {
   EXPECT_TRUE(check_document(*kept).ok());
   EXPECT_EQ(*without_claim(*kept), *kept) << "without a claim it stays as it is";
   EXPECT_TRUE(without_claim({})->empty());
+}
+
+// A whole number as a float stays one, and what is kept is never longer than what came.
+TEST(Profile, WhatStaysOfAPassportStaysAsItCame) {
+  const ByteBuffer passport = octets(
+      "\x82\xa4"
+      "cost\xca\x58\xa1\xd1\x93\xa4"
+      "auth\x82\xa5"
+      "claim\xa1x\xa5"
+      "scale\xca\x3f\x80\x00\x00"sv);
+  const ByteBuffer without = octets(
+      "\x82\xa4"
+      "cost\xca\x58\xa1\xd1\x93\xa4"
+      "auth\x81\xa5"
+      "scale\xca\x3f\x80\x00\x00"sv);
+  EXPECT_EQ(*without_claim(passport), without);
+  EXPECT_EQ(*without_claim(without), without);
 }
 
 TEST(Profile, ACapabilityIsATextOfTheListAndAWholeOne) {

@@ -212,6 +212,7 @@ void World::heal() {
   trace_.note("heal");
   healed_ = true;
   disk_.heal();
+  disk_.tear_next_commit(nullptr);
   hub_.disk_space(DiskState::kOk);
   // Nobody would ever receive its mail.
   if (plan_.leaver) hub_.remove_leaver();
