@@ -9,7 +9,6 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
@@ -18,6 +17,7 @@
 #include "auth/auth_thread.h"
 #include "capstan/codec/limits.h"
 #include "capstan/security/key_file.h"
+#include "capstan/security/layout.h"
 #include "capstan/security/process.h"
 #include "capstan/security/random.h"
 #include "config/config.h"
@@ -269,9 +269,7 @@ int main_of(int argc, char** argv) {
       "level."};
   app.name("capstand");
   Options options;
-  const char* from_environment = std::getenv("CAPSTAN_DIR");
-  const bool named = from_environment != nullptr && *from_environment != '\0';
-  options.directory = named ? from_environment : ".";
+  options.directory = default_directory();
   app.add_option("--dir", options.directory,
                  "The hub's folder (default: $CAPSTAN_DIR, else the current directory)");
   app.add_option("--config", options.config_file, "Another file than DIR/capstan.toml");

@@ -9,7 +9,6 @@
 namespace capstan {
 namespace {
 
-constexpr std::size_t kChannelOffset = 30;  // envelope.h: the head
 // More than the numbers that may be open at once: what is still unsettled is not yet forgotten.
 constexpr std::size_t kRefusalRunsMax = 2 * kSendWindowEnvelopesMax;
 // Above the largest envelope of a hub with every option, far below what a batch's offsets hold.
@@ -51,7 +50,7 @@ Result<std::uint64_t> AgentOutbox::finish_for(const ChannelId& channel) {
   auto number = finish();
   if (number.ok()) {
     std::copy(channel.bytes.begin(), channel.bytes.end(),
-              staged_.bytes.data() + begin + kChannelOffset);
+              staged_.bytes.data() + begin + kEnvelopeChannelOffset);
   }
   return number;
 }

@@ -72,7 +72,8 @@ bool AgentState::has_room() const {
 
 Status AgentState::wait_for_room(Lock& lock) {
   if (!wait(lock, options_.send_timeout_ms, [&] { return why_closed() || has_room(); })) {
-    return out_of_time("the outbox of " + options_.name + " is full");
+    return out_of_time(outbox_.has_room() ? "the callbacks of " + options_.name + " are behind"
+                                          : "the outbox of " + options_.name + " is full");
   }
   const auto closed = why_closed();
   return closed ? Status(*closed) : Status();

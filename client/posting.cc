@@ -9,10 +9,6 @@
 namespace capstan {
 namespace {
 
-// Where the head's ids stand: envelope.h.
-constexpr std::size_t kChannelOffset = 30;
-constexpr std::size_t kSenderOffset = 48;
-
 std::uint64_t random_epoch(Random& random) {
   std::uint64_t epoch = 0;
   while (epoch == 0) epoch = random.next();
@@ -55,7 +51,7 @@ void Posting::resolve(const std::string& name, const ChannelId& channel) {
       continue;
     }
     const auto bytes = envelope(it->first);
-    std::copy(channel.bytes.begin(), channel.bytes.end(), bytes.data() + kChannelOffset);
+    std::copy(channel.bytes.begin(), channel.bytes.end(), bytes.data() + kEnvelopeChannelOffset);
     it = unresolved_.erase(it);
   }
 }
@@ -159,7 +155,7 @@ void Posting::refused(Time now, std::uint64_t wire_number, Error error, ClientEv
   if (!active_ || wire_number >= this->wire_number(next_unsent_)) return;
   const std::uint64_t number = wire_number + before_epoch_;
   if (settled_.contains(number)) return;
-  const ChannelId channel = ChannelId::from_bytes(envelope(number).data() + kChannelOffset);
+  const ChannelId channel = ChannelId::from_bytes(envelope(number).data() + kEnvelopeChannelOffset);
   OpenChannel& open = open_[channel];
   const bool retried = open.retrying.erase(number) > 0;
   refused_[number] = channel;
@@ -291,7 +287,8 @@ bool Posting::window_has_room(std::uint64_t bytes) const {
 /// which the other channels go on.
 bool Posting::is_in_a_round(std::uint64_t number) {
   if (open_.empty() || skips_.contains(number)) return false;
-  const auto found = open_.find(ChannelId::from_bytes(envelope(number).data() + kChannelOffset));
+  const auto found =
+      open_.find(ChannelId::from_bytes(envelope(number).data() + kEnvelopeChannelOffset));
   return found != open_.end() && !found->second.waiting.empty() && !found->second.retrying.empty();
 }
 
@@ -308,9 +305,9 @@ void Posting::write_number(std::uint64_t number, BodyRow& row) {
   }
   const auto bytes = envelope(number);
   unanswered_.bytes += bytes.size();
-  const AgentId sender = AgentId::from_bytes(bytes.data() + kSenderOffset);
+  const AgentId sender = AgentId::from_bytes(bytes.data() + kEnvelopeSenderOffset);
   if (sender.is_zero()) {
-    std::copy(sender_.bytes.begin(), sender_.bytes.end(), bytes.data() + kSenderOffset);
+    std::copy(sender_.bytes.begin(), sender_.bytes.end(), bytes.data() + kEnvelopeSenderOffset);
   }
   row.write(SendView{session_, wire_number(number), bytes}, bytes.size());
 }

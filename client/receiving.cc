@@ -6,13 +6,6 @@
 #include "capstan/codec/limits.h"
 
 namespace capstan {
-namespace {
-
-// Where the head's ids stand: envelope.h.
-constexpr std::size_t kIdOffset = 3;
-constexpr std::size_t kChannelOffset = 30;
-
-}  // namespace
 
 Receiving::Receiving(const SessionOptions& options)
     : credit_envelopes_(options.credit_envelopes), deliveries_max_(options.deliveries_max) {}
@@ -49,8 +42,8 @@ std::uint64_t Receiving::credit_until() const {
 
 std::optional<std::uint64_t> Receiving::notified(const NotifyView& notify) {
   if (notify.envelope.size() < kEnvelopeHeadBytes) return std::nullopt;
-  const EnvelopeId id = EnvelopeId::from_bytes(notify.envelope.data() + kIdOffset);
-  const ChannelId channel = ChannelId::from_bytes(notify.envelope.data() + kChannelOffset);
+  const EnvelopeId id = EnvelopeId::from_bytes(notify.envelope.data() + kEnvelopeIdOffset);
+  const ChannelId channel = ChannelId::from_bytes(notify.envelope.data() + kEnvelopeChannelOffset);
   IntervalSet& seen = seen_in(channel);
   received_ = std::max(received_, notify.delivery);
   const bool returned = !returned_.empty() && returned_.count({channel, notify.position}) != 0;

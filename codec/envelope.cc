@@ -11,12 +11,6 @@ namespace {
 
 namespace mp = msgpack_cursor;
 
-constexpr std::size_t kIdOffset = 3;
-constexpr std::size_t kCreatedOffset = 20;
-constexpr std::size_t kChannelOffset = 30;
-constexpr std::size_t kSenderOffset = 48;
-static_assert(kSenderOffset + 16 == kEnvelopeHeadBytes);
-
 constexpr std::uint8_t kHeadTemplate[kEnvelopeHeadBytes] = {
     0x9e, 0xc4, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  // envelope_id
     0xcf, 0,    0,    0, 0, 0, 0, 0, 0,                                // created_at
@@ -99,7 +93,7 @@ std::optional<std::string> read_optional_text(Cursor& in) {
 
 std::uint64_t EnvelopeView::created_at_ns() const {
   std::uint64_t value = 0;
-  std::memcpy(&value, at(kCreatedOffset), sizeof value);
+  std::memcpy(&value, at(kEnvelopeCreatedOffset), sizeof value);
   return __builtin_bswap64(value);
 }
 
@@ -128,11 +122,11 @@ std::optional<EnvelopeView> parse_envelope(Bytes bytes) {
 void stamp_envelope(std::uint8_t* to, const EnvelopeId& id, std::uint64_t created_at_ns,
                     const ChannelId& channel, const AgentId& sender) {
   std::memcpy(to, kHeadTemplate, kEnvelopeHeadBytes);
-  std::memcpy(to + kIdOffset, id.bytes.data(), 16);
+  std::memcpy(to + kEnvelopeIdOffset, id.bytes.data(), 16);
   const std::uint64_t created_be = __builtin_bswap64(created_at_ns);
-  std::memcpy(to + kCreatedOffset, &created_be, sizeof created_be);
-  std::memcpy(to + kChannelOffset, channel.bytes.data(), 16);
-  std::memcpy(to + kSenderOffset, sender.bytes.data(), 16);
+  std::memcpy(to + kEnvelopeCreatedOffset, &created_be, sizeof created_be);
+  std::memcpy(to + kEnvelopeChannelOffset, channel.bytes.data(), 16);
+  std::memcpy(to + kEnvelopeSenderOffset, sender.bytes.data(), 16);
 }
 
 void encode_envelope(const Envelope& envelope, ByteBuffer& to) {

@@ -1,4 +1,4 @@
-// What the stages of the hub core share: the state, who is connected, the commit in the making.
+// What the stages of the hub core share: the state, the inboxes, the commit in the making.
 #pragma once
 
 #include <array>
@@ -15,14 +15,11 @@
 #include "capstan/codec/params.h"
 #include "capstan/core/hub.h"
 #include "commit_builder.h"
-#include "delivery_queue.h"
-#include "needed.h"
+#include "connection.h"
 #include "presence.h"
+#include "segment_upkeep.h"
 
 namespace capstan {
-
-/// Blocks that one read fetches: enough to keep a receiver busy, little enough to hold.
-inline constexpr std::size_t kBlocksPerReadMax = 4;
 
 /// A settlement waits this long for a commit to ride in.
 inline constexpr std::uint64_t kSettleDelayNs = 50 * kNsPerMs;
@@ -43,114 +40,12 @@ inline constexpr std::size_t kPrintableBytesMax = 256;
 inline constexpr std::size_t kAuditBytesMax = 1024;
 
 struct Core;
-struct Connection;
-struct Inbox;
 
 /// More failed deliveries than this, and an inbox delivers nothing but them.
 inline constexpr std::size_t kRetriesPerInboxMax = 16'384;
 
 /// In the id of mail that is not stored: its sequence is no record's. No stored envelope has it.
 inline constexpr std::uint16_t kPassedOnShard = 0xffff;
-
-/// What a connection may have unacknowledged over all of its sessions.
-inline constexpr std::uint64_t kConnectionBytesMax = 16 * 1024 * 1024;
-
-/// One delivery that the receiver has not acknowledged.
-struct InFlight {
-  Position position;
-  EnvelopeId id;
-  std::uint64_t give_back_ns = 0;  ///< Monotonic: without a receipt it has failed then; 0: never.
-  std::uint32_t bytes = 0;
-  Priority priority = Priority::kNormal;
-  bool over = false;  ///< Acknowledged, or given back.
-};
-
-/// Delivery numbers by the envelope's sequence, for receivers that acknowledge in another order
-/// than that of delivery. Empty until the first of those; never read in its own order.
-struct DeliveryIndex {
-  std::unordered_map<Sequence, std::uint64_t> numbers;
-  std::uint64_t next = 0;  ///< Deliveries from here on are not in it yet.
-};
-
-/// Numbers of this session that were refused and neither sent again nor skipped since.
-class OpenNumbers {
- public:
-  void open(std::uint64_t number, const ChannelId& channel);
-  void close(std::uint64_t number);
-  [[nodiscard]] std::size_t size() const { return channel_of_.size(); }
-  [[nodiscard]] bool contains(std::uint64_t number) const { return channel_of_.contains(number); }
-  /// A lower number to the same channel is open: `number` has to wait for it.
-  [[nodiscard]] bool blocks(std::uint64_t number, const ChannelId& channel) const;
-
- private:
-  std::map<std::uint64_t, ChannelId> channel_of_;
-  /// Ordered: these are channels of refused envelopes, and clients make them up as they like.
-  std::map<ChannelId, std::set<std::uint64_t>> by_channel_;
-};
-
-/// How far a receiving session has gone through the mail of one priority.
-struct LaneCursor {
-  Position next{1};   ///< First position not yet looked at.
-  SharedBlock block;  ///< Where the scan stands, so that it goes on and not over.
-  std::size_t offset = 0;
-  Sequence sequence;
-};
-
-/// One agent bound on one connection.
-struct Session {
-  Connection* connection = nullptr;
-  SessionId id = 0;
-  AgentId agent;
-  AttachMode mode = AttachMode::kPost;
-
-  // Posting.
-  std::uint64_t epoch = 0;
-  std::uint64_t expected = 1;        ///< Lowest number that this session has not presented yet.
-  std::uint64_t settled_before = 0;  ///< Highest number that was settled when this one attached.
-  OpenNumbers open_numbers;
-  SendWindow unaccepted;
-  PositionSet unsaved_numbers;  ///< Settled without an envelope, and not in the fold yet.
-  ChannelId last_channel;       ///< Route of the last envelope; senders repeat themselves.
-  Mailbox* last_mailbox = nullptr;
-  Durability last_durability = Durability::kSynced;
-
-  // Receiving.
-  Inbox* inbox = nullptr;
-  EnvelopeId after;  ///< Envelopes up to here are not this session's.
-  std::array<LaneCursor, kPriorityCount> lanes;
-  std::uint64_t next_delivery = 1;
-  std::uint64_t first_in_flight = 1;  ///< Delivery number of `in_flight.front()`.
-  DeliveryQueue<InFlight> in_flight;
-  DeliveryIndex by_id;
-  std::uint64_t in_flight_bytes = 0;
-  std::uint64_t credit_until = 0;
-  std::uint64_t credit_bytes = 0;
-  CommitNumber opens_with;                 ///< The commit whose release answers the attach.
-  std::vector<Position> retries_left_out;  ///< Due, and from before `after`.
-  bool alone = false;  ///< What is in flight has failed before: nothing goes beside it.
-  bool ready = false;  ///< Stands in Core::ready.
-  std::size_t blocks_per_read = kBlocksPerReadMax;
-  bool reading = false;  ///< Waits for a ReadDone or for a free read.
-  std::deque<SharedBlock> read_ahead;
-};
-
-struct Connection {
-  ConnectionId id;
-  AdmittedKey identity;
-  bool any_key = false;
-  bool welcomed = false;
-  std::uint64_t last_heard_ns = 0;
-  std::uint64_t unacknowledged_bytes = 0;
-  bool was_full = false;  ///< Sessions may wait for others to acknowledge.
-  BodyWriter out;
-  bool has_output = false;       ///< Stands in Core::with_output.
-  std::uint64_t share_turn = 0;  ///< The turn that `share_used` is of.
-  std::uint64_t share_used = 0;  ///< Of kTurnShareBytes.
-  std::uint64_t waiting_answers_bytes = 0;
-  /// Presence changes up to this version were told; empty: it has not subscribed.
-  std::optional<std::uint64_t> presence_told;
-  std::map<SessionId, std::unique_ptr<Session>> sessions;  ///< Ordered: clients choose the ids.
-};
 
 /// The oldest delivery that a session held when its link broke.
 struct LostDelivery {
@@ -271,53 +166,6 @@ struct WaitingRemoval {
   ConnectionId connection;
   std::uint64_t request_id = 0;
   ParamMap result;
-};
-
-/// What of a segment is needed.
-struct NeededOfSegment {
-  std::uint64_t records = 0;
-  std::uint64_t bytes = 0;
-};
-
-/// How much of the disk one agent holds.
-struct Pin {
-  AgentId agent;
-  bool dead_letters = false;    ///< By these, not by waiting mail.
-  Sequence oldest;              ///< Base of the oldest block that it needs.
-  std::set<Sequence> segments;  ///< That would be dropped, or be copied, without it.
-};
-
-/// Looks for what is needed in segments that may be dropped, over several turns.
-struct Census {
-  NeededWalk walk;
-  Sequence end;            ///< Of the last of them.
-  Sequence retained_from;  ///< From this one on all are within the retention.
-  std::map<Sequence, NeededOfSegment> segments;
-  Pin pin;                ///< Of the agent at hand.
-  std::vector<Pin> pins;  ///< The largest so far.
-};
-
-/// Segments that would be dropped, or be copied, were it not for the retention.
-struct RetainedSegments {
-  std::uint64_t count = 0;
-  std::uint64_t bytes = 0;     ///< Of the mail that was stored in them.
-  std::uint64_t until_ns = 0;  ///< Wall clock: then the first of them is too old; 0: never.
-};
-
-/// What is needed in one segment on its way to cold/.
-struct ColdCopy {
-  Sequence segment;
-  Sequence end;  ///< Where the next one begins.
-  NeededWalk walk;
-  bool gathered = false;
-  std::vector<Sequence> bases;  ///< Of its blocks with something needed; ascending once gathered.
-  std::size_t next = 0;         ///< All before it have been read.
-  std::size_t blocks_per_read = kBlocksPerReadMax;
-  bool reading = false;
-  bool storing = false;
-  bool begun = false;  ///< A part of it is stored.
-  std::vector<SharedBlock> thinned;
-  std::uint64_t thinned_bytes = 0;
 };
 
 struct Core {

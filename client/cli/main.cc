@@ -2,12 +2,12 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdint>
-#include <cstdlib>
 #include <iostream>
 #include <string_view>
 
 #include "capstan/codec/limits.h"
 #include "capstan/security/admission.h"
+#include "capstan/security/layout.h"
 #include "capstan/security/random.h"
 #include "commands.h"
 #include "config/endpoint.h"
@@ -306,9 +306,7 @@ int run_command(int argc, char** argv) {
   app.set_version_flag("--version", std::string("capstan ") + kVersion);
   app.require_subcommand(1);
   Arguments arguments;
-  const char* from_environment = std::getenv("CAPSTAN_DIR");
-  const bool named = from_environment != nullptr && *from_environment != '\0';
-  arguments.common.directory = named ? from_environment : ".";
+  arguments.common.directory = default_directory();
   arguments.init.directory = arguments.common.directory;
   arguments.journal.directory = arguments.common.directory;
 

@@ -178,6 +178,15 @@ TEST(CoreThread, TheEndOfTheAuthThreadEndsTheHubWith70) {
   EXPECT_EQ(hub.wait_for_end(), 70);
 }
 
+/// alice's envelope to bob is on its way to the disk, which stands still.
+void send_into_a_stalled_sync(RunningHub& hub, Peer& alice, Peer& bob) {
+  bob.attach("bob", AttachMode::kReceive);
+  alice.attach("alice", AttachMode::kPost);
+  hub.disk.stall_syncs(true);
+  alice.send(1, bob.agent_id);
+  hub.disk.wait_for_stalled_sync();
+}
+
 // Goal: it ends as at SIGTERM. Method: an envelope is on its way to the disk when the thread ends;
 // its sender hears that the envelope is accepted, and that the hub stops.
 TEST(CoreThread, TheEndOfTheAuthThreadDrainsBeforeTheHubEnds) {
@@ -185,11 +194,7 @@ TEST(CoreThread, TheEndOfTheAuthThreadDrainsBeforeTheHubEnds) {
   RunningHub hub(elsewhere);
   Peer alice(hub);
   Peer bob(hub);
-  bob.attach("bob", AttachMode::kReceive);
-  alice.attach("alice", AttachMode::kPost);
-  hub.disk.stall_syncs(true);
-  alice.send(1, bob.agent_id);
-  hub.disk.wait_for_stalled_sync();
+  send_into_a_stalled_sync(hub, alice, bob);
   elsewhere.shutdown();
   hub.disk.stall_syncs(false);
   alice.hear_until(FrameType::kAccept);
@@ -203,11 +208,7 @@ TEST(CoreThread, AStallOfTheDiskEndsNoSession) {
   RunningHub hub;
   Peer alice(hub);
   Peer bob(hub);
-  bob.attach("bob", AttachMode::kReceive);
-  alice.attach("alice", AttachMode::kPost);
-  hub.disk.stall_syncs(true);
-  alice.send(1, bob.agent_id);
-  hub.disk.wait_for_stalled_sync();
+  send_into_a_stalled_sync(hub, alice, bob);
   for (std::uint64_t nonce = 1; nonce <= 7; ++nonce) {
     hub.clock.pass_ms(2'000);
     for (Peer* peer : {&alice, &bob}) {

@@ -20,7 +20,7 @@ class Registration(hub_case.HubTest):
              "auth": {"scheme": "api_key", "claim": {"k": "s3cret"}}}))
         resume = self.write("resume.json", json.dumps(
             {"summary": "welds", "claimed_capabilities": ["weld"]}))
-        skill = self.write("SKILL.md", "# how to weld\n\nslowly\n")
+        skill = self.write("SKILL.md", "# how to weld\n\nslowly \x1b[2J\u009b2J\n")
         return self.folder.run("agent", "register", name, "--passport", passport,
                                "--resume", resume, "--skill", skill, *more, check=check)
 
@@ -44,9 +44,9 @@ class Registration(hub_case.HubTest):
         self.assertEqual(after["passport"],
                          {"kind": "agent", "owner": "ops", "auth": {"scheme": "api_key"}})
         self.assertEqual(after["resume"]["claimed_capabilities"], ["weld"])
-        self.assertEqual(after["skill_md"], "# how to weld\n\nslowly\n")
+        self.assertEqual(after["skill_md"], "# how to weld\n\nslowly \x1b[2J\u009b2J\n")
         self.assertTrue(folder.run("agent", "show", "bob").stdout.endswith(
-            "\nskill_md\n# how to weld\n\nslowly\n"))
+            "\nskill_md\n# how to weld\n\nslowly ?[2J?2J\n"))
         self.assertEqual(self.register("bob", "--json").stdout, '{"name":"bob","version":3}\n')
         rows = json.loads(folder.run("agent", "list", "--json").stdout)
         self.assertEqual([row["passport"] and row["passport"]["owner"] for row in rows],

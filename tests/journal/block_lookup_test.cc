@@ -101,9 +101,7 @@ TEST(BlockLookup, ASealedSegmentIsReplacedWhenThereIsRoomForThatAndForTheReserve
   world.start();
   ASSERT_TRUE(world.store->read(sequences({1})).ok());
   world.stop();
-  const auto spot = world.find_on_disk(11);
-  ASSERT_TRUE(spot.path.ends_with(".ldb"));
-  world.disk.flip_bit(spot.path, spot.offset, 0);
+  world.damage_table(11);
   world.start();
   ASSERT_TRUE(world.store->read(sequences({1})).ok());
   const std::uint64_t bytes = world.store->segments().front().bytes;
@@ -131,9 +129,7 @@ TEST(BlockLookup, DamageInTheOpenSegmentIsBetweenTheSoundBlocksAroundIt) {
   world.start();
   world.checkpoint(60, {{"a", "1"}});
   world.stop();
-  const auto spot = world.find_on_disk(21);
-  ASSERT_TRUE(spot.path.ends_with(".ldb"));
-  world.disk.flip_bit(spot.path, spot.offset, 0);
+  world.damage_table(21);
   world.start();
   world.write(1);
   EXPECT_EQ(world.store->lost_at(Sequence{61}), std::nullopt);
@@ -163,9 +159,7 @@ TEST(BlockLookup, DamageInATableOfTheOpenSegmentStopsNoCommit) {
     world.checkpoint(world.next_base - 1, {{"a", std::to_string(start)}});
     if (start != 0) continue;
     world.stop();
-    const auto spot = world.find_on_disk(11);
-    ASSERT_TRUE(spot.path.ends_with(".ldb"));
-    world.disk.flip_bit(spot.path, spot.offset, 0);
+    world.damage_table(11);
   }
   EXPECT_TRUE(world.store->read(sequences({21, 31, 41})).ok());
   const ReadDone done = answer_read(*world.store, ReadId{1}, sequences({11}));
@@ -255,15 +249,13 @@ TEST(BlockLookup, ASegmentWhoseFilesCannotBeCopiedIsNoLoss) {
   world.start();
   ASSERT_TRUE(world.store->read(sequences({1})).ok());
   world.stop();
-  const auto spot = world.find_on_disk(11);
-  ASSERT_TRUE(spot.path.ends_with(".ldb"));
-  world.disk.flip_bit(spot.path, spot.offset, 0);
+  const std::string table = world.damage_table(11);
   world.start();
   ASSERT_TRUE(world.store->read(sequences({1})).ok());
   faulty.vanished = "/00000000000000000001/";
   EXPECT_EQ(world.store->read(sequences({11})).error().code, ErrorCode::kIo);
   faulty.vanished.clear();
-  faulty.reads = ".salvage" + spot.path.substr(spot.path.rfind('/'));
+  faulty.reads = ".salvage" + table.substr(table.rfind('/'));
   EXPECT_EQ(world.store->read(sequences({11})).error().code, ErrorCode::kIo);
   faulty.reads.clear();
   EXPECT_EQ(world.store->read(sequences({11})).error().code, ErrorCode::kDamaged);

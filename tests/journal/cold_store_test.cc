@@ -217,9 +217,7 @@ TEST(ColdStore, DamageInATableThatIsJoinedIsRepairedAndCopiesGoOn) {
     world.start();
   }
   world.stop();
-  const auto spot = world.find_on_disk(51, "/data/cold");
-  ASSERT_TRUE(spot.path.ends_with(".ldb"));
-  world.disk.flip_bit(spot.path, spot.offset, 3);
+  world.damage_table(51, "/data/cold");
   world.start();
   ASSERT_TRUE(copy_large(world, 41, 71, false).ok());
   ASSERT_TRUE(world.store->drop_segment(Sequence{41}, Keep::kCold).ok());
@@ -237,8 +235,8 @@ TEST(ColdStore, DamageInATableThatIsJoinedIsRepairedAndCopiesGoOn) {
   }
 }
 
-TEST(ColdStore, ADamagedCopyIsReplacedWhenThereIsRoom) {
-  World world;
+/// Copies of 51, 61 and 71, of which that of 61 is damaged; the store is open.
+void damage_a_copy(World& world) {
   fill(world);
   bool begins = true;
   for (const std::uint64_t base : {51U, 61U, 71U}) {
@@ -247,10 +245,13 @@ TEST(ColdStore, ADamagedCopyIsReplacedWhenThereIsRoom) {
   ASSERT_TRUE(world.store->drop_segment(Sequence{41}, Keep::kCold).ok());
   world.start();
   world.stop();
-  const auto spot = world.find_on_disk(61, "/data/cold");
-  ASSERT_TRUE(spot.path.ends_with(".ldb"));
-  world.disk.flip_bit(spot.path, spot.offset, 3);
+  world.damage_table(61, "/data/cold");
   world.start();
+}
+
+TEST(ColdStore, ADamagedCopyIsReplacedWhenThereIsRoom) {
+  World world;
+  damage_a_copy(world);
   world.disk.full_after(world.disk.bytes_used() + 5000);
   const auto files = world.disk.files();
   for (int again = 0; again < 2; ++again) {
@@ -270,17 +271,7 @@ TEST(ColdStore, AReplacementInWhichASyncFailsIsFinishedLaterAndCostsNothing) {
     for (const bool restarts : {false, true}) {
       SCOPED_TRACE("sync " + std::to_string(fails) + (restarts ? " restart" : ""));
       World world;
-      fill(world);
-      bool begins = true;
-      for (const std::uint64_t base : {51U, 61U, 71U}) {
-        ASSERT_TRUE(copy_large(world, 41, base, std::exchange(begins, false)).ok());
-      }
-      ASSERT_TRUE(world.store->drop_segment(Sequence{41}, Keep::kCold).ok());
-      world.start();
-      world.stop();
-      const auto spot = world.find_on_disk(61, "/data/cold");
-      world.disk.flip_bit(spot.path, spot.offset, 3);
-      world.start();
+      damage_a_copy(world);
       world.disk.fail_one_sync_after(fails);
       if (read_error(world, 61) == ErrorCode::kIo) ++failed;
       world.disk.fail_sync_after(std::nullopt);

@@ -162,6 +162,14 @@ class World {
     return {};
   }
 
+  /// Flips a bit of the block at `base`, which lies in a table; the path of that.
+  std::string damage_table(std::uint64_t base, const std::string& below = "/data/journal") {
+    const Spot spot = find_on_disk(base, below);
+    EXPECT_TRUE(spot.path.ends_with(".ldb")) << spot.path;
+    disk.flip_bit(spot.path, spot.offset, 0);
+    return spot.path;
+  }
+
   MemoryEnv disk;
   std::optional<FaultyEnv> faults;  // outlives the store
   JournalOptions options;
@@ -198,6 +206,17 @@ inline void remove_segment(World& world, const std::string& name) {
     ASSERT_TRUE(world.disk.RemoveFile(path).ok());
   }
   ASSERT_TRUE(world.disk.RemoveDir(folder).ok());
+}
+
+/// Blocks 21 to 40 are left, and no state that a start could go by.
+inline void lose_state_and_first_segment(World& world) {
+  world.start();
+  world.write(2);
+  world.write(2, true);
+  world.checkpoint(40, {{"a", "1"}});
+  ASSERT_TRUE(world.store->drop_segment(Sequence{1}).ok());
+  world.stop();
+  ruin(world, "/data/state/");
 }
 
 }  // namespace capstan::journal_test

@@ -7,6 +7,7 @@ namespace capstan {
 namespace {
 
 using journal_test::gap;
+using journal_test::lose_state_and_first_segment;
 using journal_test::remove_segment;
 using journal_test::ruin;
 using journal_test::World;
@@ -116,13 +117,7 @@ TEST(RecoveryState, WithNeitherStateNorSegmentsAWitnessOfCommitsRefusesTheStart)
 
 TEST(RecoveryState, WithNeitherCheckpointNorSnapshotTheStartIsRefused) {
   World world;
-  world.start();
-  world.write(2);
-  world.write(2, true);
-  world.checkpoint(40, {{"a", "1"}});
-  ASSERT_TRUE(world.store->drop_segment(Sequence{1}).ok());
-  world.stop();
-  ruin(world, "/data/state/");
+  lose_state_and_first_segment(world);
   const Status started = world.try_start();
   ASSERT_FALSE(started.ok());
   EXPECT_EQ(started.error().code, ErrorCode::kDamaged);

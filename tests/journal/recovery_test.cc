@@ -6,6 +6,7 @@ namespace capstan {
 namespace {
 
 using journal_test::gap;
+using journal_test::lose_state_and_first_segment;
 using journal_test::remove_segment;
 using journal_test::ruin;
 using journal_test::sequences;
@@ -360,13 +361,7 @@ TEST(RecoveryEverything, BlocksAndDamageBeforeTheCheckpointAreFound) {
 
 TEST(RecoveryEverything, ADamagedStateWithoutSnapshotRefusesAStartButNoCheck) {
   World world;
-  world.start();
-  world.write(2);
-  world.write(2, true);
-  world.checkpoint(40, {{"a", "1"}});
-  ASSERT_TRUE(world.store->drop_segment(Sequence{1}).ok());
-  world.stop();
-  ruin(world, "/data/state/");
+  lose_state_and_first_segment(world);
   auto store = JournalStore::open(world.options);
   ASSERT_TRUE(store.ok());
   journal_test::CollectingSink sink;

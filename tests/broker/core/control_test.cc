@@ -287,6 +287,23 @@ TEST(Control, WhatASessionSentBeforeItsByeIsStored) {
   EXPECT_TRUE(alice.silent()) << "nobody is there to hear of it";
 }
 
+TEST(Control, AByeIsTakenBeforeHelloToo) {
+  World world;
+  Peer& bob = world.open("bob");
+  world.say(bob, Bye{});
+  EXPECT_TRUE(bob.silent());
+  EXPECT_TRUE(world.evicted.contains(bob.id()));
+}
+
+TEST(Control, FramesOfAConnectionThatNobodyOpenedAreIgnored) {
+  World world;
+  BodyWriter body;
+  body.write(Hello{1, 0, {}, "test"});
+  const ByteBuffer bytes = body.take();
+  world.tell(FramesArrived{ConnectionId{77, 1}, bytes});
+  EXPECT_EQ(world.counter("connections"), 1U) << "the operator who asks";
+}
+
 // ---- Frames that are larger than any of their kind ----
 
 /// Its elements are bounded array by array: parsed, it takes thousands of times their memory.
@@ -405,71 +422,6 @@ TEST(Control, PingsOfManySessionsTakeOfTheShareOfATurn) {
   ASSERT_EQ(pongs.size(), 1'000U);
   EXPECT_EQ(pongs.front().cursors.size(), 1U);
   EXPECT_TRUE(pongs.back().cursors.empty());
-}
-
-ByteBuffer refused_row(const auto& frame_of) {
-  BodyWriter body;
-  for (std::uint64_t i = 0; i < 100'000; ++i) body.write(frame_of(i));
-  return body.take();
-}
-
-// Goal: answers that wait for a disk that stands still are bounded like those that wait for a slow
-// reader.
-TEST(Control, WhoIsAnsweredWithoutEndWhileTheDiskStandsStillIsDropped) {
-  World world;
-  Peer& alice = world.connect("alice");
-  world.attach(alice, "alice", posting());
-  Peer& mallory = world.connect("carol");
-  world.send(alice, 1, "bob", "one");
-  const ByteBuffer refused = refused_row(
-      [](std::uint64_t i) { return Receipt{9, ReceiptKind::kAckUpTo, i, {}, 0, 0, {}}; });
-  for (int turn = 0; turn < 3; ++turn) world.feed(mallory, refused);
-  EXPECT_EQ(world.evicted.count(mallory.id()), 0U);
-  for (int turn = 0; turn < 17; ++turn) world.feed(mallory, refused);
-  EXPECT_EQ(world.evicted.count(mallory.id()), 1U);
-  EXPECT_EQ(mallory.take_one<Bye>().code, ErrorCode::kSlowReader);
-  world.commit();
-  EXPECT_TRUE(mallory.silent());
-  EXPECT_EQ(alice.take<Accept>().size(), 1U);
-  for (int turn = 0; turn < 20; ++turn) world.feed(alice, refused);
-  EXPECT_EQ(world.evicted.count(alice.id()), 0U) << "these wait for nothing";
-}
-
-// Goal: an honest client's windows, refused whole while the disk stands still, do not end it.
-TEST(Control, WhileManyAnswersWaitRefusedSendsLoseTheirText) {
-  World world;
-  Peer& alice = world.connect("alice");
-  world.attach(alice, "alice", posting());
-  world.send(alice, 1, "bob", "one");
-  world.feed(alice, refused_row([](std::uint64_t i) { return SendView{9, i, {}}; }));
-  world.commit();
-  const auto errors = alice.take<ErrorFrame>();
-  ASSERT_EQ(errors.size(), 100'000U);
-  EXPECT_NE(errors.front().message, "");
-  EXPECT_EQ(errors.back().message, "");
-  const auto octets = [&](std::size_t at) {
-    BodyWriter body;
-    body.write(errors[at]);
-    return body.size();
-  };
-  EXPECT_LT(octets(99'999) * 32'768 * 50, std::size_t{32} << 20) << "windows of fifty agents";
-}
-
-TEST(Control, AByeIsTakenBeforeHelloToo) {
-  World world;
-  Peer& bob = world.open("bob");
-  world.say(bob, Bye{});
-  EXPECT_TRUE(bob.silent());
-  EXPECT_TRUE(world.evicted.contains(bob.id()));
-}
-
-TEST(Control, FramesOfAConnectionThatNobodyOpenedAreIgnored) {
-  World world;
-  BodyWriter body;
-  body.write(Hello{1, 0, {}, "test"});
-  const ByteBuffer bytes = body.take();
-  world.tell(FramesArrived{ConnectionId{77, 1}, bytes});
-  EXPECT_EQ(world.counter("connections"), 1U) << "the operator who asks";
 }
 
 }  // namespace

@@ -42,6 +42,12 @@ struct Envelope {
 //
 //   9e | c4 10 envelope_id[16] | cf created_at_ns[8] | c4 10 channel_id[16] | c4 10 sender_id[16]
 inline constexpr std::size_t kEnvelopeHeadBytes = 1 + 18 + 9 + 18 + 18;
+/// Where its fields stand: 16 bytes of each id, and a big-endian uint64.
+inline constexpr std::size_t kEnvelopeIdOffset = 3;
+inline constexpr std::size_t kEnvelopeCreatedOffset = 20;
+inline constexpr std::size_t kEnvelopeChannelOffset = 30;
+inline constexpr std::size_t kEnvelopeSenderOffset = 48;
+static_assert(kEnvelopeSenderOffset + 16 == kEnvelopeHeadBytes);
 
 /// Offsets into a compact envelope that parse_envelope() has checked; the bytes stay with their
 /// owner.

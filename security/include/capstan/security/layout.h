@@ -1,6 +1,7 @@
 // Where everything lies in a hub's folder.
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -30,5 +31,12 @@ struct Layout {
   /// Where the running hub really listens: one line.
   [[nodiscard]] std::filesystem::path endpoint() const { return run() / "endpoint"; }
 };
+
+/// The hub's folder where none is named: $CAPSTAN_DIR, else the current one.
+[[nodiscard]] inline std::string default_directory() {
+  const char* from_environment = std::getenv("CAPSTAN_DIR");
+  const bool named = from_environment != nullptr && *from_environment != '\0';
+  return named ? from_environment : ".";
+}
 
 }  // namespace capstan
