@@ -28,7 +28,7 @@ class Outcome:
 
 
 # What the hub's own proofs neither build nor read.
-BESIDE_THE_HUB = ("*.md", "bench")
+BESIDE_THE_HUB = ("*.md", "bench", "tests/fresh")
 
 
 class Proof:
